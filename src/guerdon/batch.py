@@ -1,0 +1,274 @@
+"""The one data type: flat columns at nested levels, token < step < trajectory < group.
+
+A stage is a function that takes a Batch and returns a Batch with more columns. There is
+no padding but at the edge to a padded trainer (`to_padded`, `from_padded`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, Literal, get_args
+
+import numpy as np
+import pyarrow as pa
+from jaxtyping import Bool, Int
+
+from guerdon import segments
+from guerdon.errors import ColumnError, LevelError, ShapeError
+from guerdon.records import Trajectory
+
+Array = np.ndarray
+Level = Literal["token", "step", "trajectory", "group"]
+LEVELS: tuple[Level, ...] = get_args(Level)  # finest first
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """One value per item of a level, and whether it is there.
+
+    Attributes:
+        level: what an item is.
+        values: the level's length on axis 0; numpy, or Arrow for text.
+        valid: False where there is no value; what `values` holds there means nothing.
+        parts: the named columns that `values` is the sum of, in the order they were added.
+    """
+
+    level: Level
+    values: Any
+    valid: Bool[Array, "n"]
+    parts: tuple[tuple[str, Column], ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.level not in LEVELS:
+            raise LevelError(f"Column: level is {self.level!r}; it must be one of {LEVELS}")
+        if len(self.values) != len(self.valid):
+            raise ShapeError(
+                f"Column: {len(self.values)} values and {len(self.valid)} entries in valid; "
+                "they must be equally long"
+            )
+
+    @classmethod
+    def of(cls, level: Level, values: Any, valid: Any = None, parts: Iterable = ()) -> Column:
+        """A column from anything array-like; without `valid`, NaN and null are what is missing.
+
+        Example:
+            >>> Column.of("step", [1.0, None]).valid
+            array([ True, False])
+        """
+        if not isinstance(values, pa.Array | pa.ChunkedArray | np.ndarray):
+            values = _array(values)
+        if isinstance(values, pa.ChunkedArray):
+            values = values.combine_chunks()
+        if valid is None:
+            if isinstance(values, pa.Array):
+                valid = ~np.asarray(values.is_null())
+            elif values.dtype.kind == "f":
+                valid = ~np.isnan(values.reshape(len(values), -1)).any(axis=1)
+            else:
+                valid = np.ones(len(values), bool)
+        return cls(level, values, np.asarray(valid, bool), tuple(parts))
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def filled(self, missing: float = np.nan) -> Array:
+        """The values as floats, with `missing` where there is none."""
+        values = np.asarray(self.values, np.float64)
+        return np.where(self.valid.reshape(-1, *[1] * (values.ndim - 1)), values, missing)
+
+    def take(self, index: Int[Array, "m"], level: Level | None = None) -> Column:
+        """The items at `index`, in that order; `level` where they become another level's."""
+        values = self.values.take(pa.array(index)) if isinstance(self.values, pa.Array) else self.values[index]
+        parts = tuple((name, part.take(index, level)) for name, part in self.parts)
+        return Column(level or self.level, values, self.valid[index], parts)
+
+    def tolist(self) -> list:
+        """Python values, None where there is none."""
+        values = self.values.to_pylist() if isinstance(self.values, pa.Array) else self.values.tolist()
+        return [v if ok else None for v, ok in zip(values, self.valid.tolist(), strict=True)]
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Trajectories as flat columns.
+
+    Attributes:
+        step_of_token, trajectory_of_step, group_of_trajectory: each item's parent, from 0.
+            The first two never fall, so the items of a parent lie side by side in order.
+        columns: by name. Standard names are listed in docs/batch.md.
+        relations: small tables beside the columns: `items`, `pairs`, `top`.
+    """
+
+    step_of_token: Int[Array, "tokens"]
+    trajectory_of_step: Int[Array, "steps"]
+    group_of_trajectory: Int[Array, "trajectories"]
+    columns: Mapping[str, Column] = field(default_factory=dict)
+    relations: Mapping[str, pa.Table] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, children, parents in (
+            ("step_of_token", self.step_of_token, len(self.trajectory_of_step)),
+            ("trajectory_of_step", self.trajectory_of_step, len(self.group_of_trajectory)),
+        ):
+            if len(children) and (children[0] < 0 or children[-1] >= parents or (np.diff(children) < 0).any()):
+                raise ShapeError(
+                    f"Batch: {name} must rise from 0 to at most {parents - 1}, the items of a parent "
+                    "side by side; sort the items by parent first"
+                )
+        for name, column in self.columns.items():
+            self._fits(name, column)
+        object.__setattr__(self, "columns", MappingProxyType(dict(self.columns)))
+        object.__setattr__(self, "relations", MappingProxyType(dict(self.relations)))
+
+    def _fits(self, name: str, column: Column) -> None:
+        if len(column) != self.size(column.level):
+            raise ShapeError(
+                f"Batch: column {name!r} has {len(column)} values and the batch has "
+                f"{self.size(column.level)} {column.level}s; one value each is needed"
+            )
+
+    # Levels.
+
+    def size(self, level: Level) -> int:
+        """How many items the level has."""
+        if level == "group":
+            return int(self.group_of_trajectory.max(initial=-1)) + 1
+        parents = {
+            "token": self.step_of_token,
+            "step": self.trajectory_of_step,
+            "trajectory": self.group_of_trajectory,
+        }
+        return len(parents[level])
+
+    def index(self, of: Level, at: Level) -> Int[Array, "n"]:
+        """For each item of level `at`, which item of the same or coarser level `of` it is in.
+
+        Example:
+            >>> b = Batch.from_steps(group=[0, 0], trajectory=[0, 1], reward=[1.0, 0.0])
+            >>> b.index("group", at="step")
+            array([0, 0])
+        """
+        if LEVELS.index(of) < LEVELS.index(at):
+            raise LevelError(f"index: a {at} is not inside a {of}; `of` must be the coarser level")
+        out = np.arange(self.size(at))
+        chain = {"token": self.step_of_token, "step": self.trajectory_of_step, "trajectory": self.group_of_trajectory}
+        for level in LEVELS[LEVELS.index(at) : LEVELS.index(of)]:
+            out = chain[level][out]
+        return out
+
+    def lift(self, column: Column, to: Level) -> Column:
+        """Copies a coarser column's values to every item of the finer level `to`."""
+        if column.level == to:
+            return column
+        if LEVELS.index(to) > LEVELS.index(column.level):
+            raise LevelError(
+                f"lift: a {column.level} column cannot become a {to} column by copying; "
+                "say how it is summed up: at_end, broadcast, total or mean"
+            )
+        return column.take(self.index(column.level, at=to), to)
+
+    # Columns.
+
+    def __getitem__(self, name: str) -> Column:
+        try:
+            return self.columns[name]
+        except KeyError:
+            raise ColumnError(
+                f"Batch: there is no column {name!r}; the batch has {', '.join(sorted(self.columns)) or 'none'}; "
+                "add it with batch.with_columns or run the stage that makes it"
+            ) from None
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.columns
+
+    def with_columns(self, **columns: Column) -> Batch:
+        """The same batch with these columns put on, replacing any of the same name."""
+        for name, column in columns.items():
+            self._fits(name, column)
+        return replace(self, columns={**self.columns, **columns})
+
+    def with_relations(self, **tables: pa.Table) -> Batch:
+        """The same batch with these tables put beside it."""
+        return replace(self, relations={**self.relations, **tables})
+
+    def need(self, names: Iterable[str], who: str) -> None:
+        """Raises ColumnError that names what is missing and who needs it."""
+        missing = [name for name in names if name not in self.columns]
+        if missing:
+            raise ColumnError(
+                f"{who}: the batch has no column {', '.join(map(repr, missing))}; "
+                f"it has {', '.join(sorted(self.columns))}; record it in the rollout, or choose "
+                "a recipe that does not need it"
+            )
+
+    @staticmethod
+    def key(values: Any) -> Int[Array, "n"]:
+        """int64 keys: numbers as they are, text through one stable hash (BLAKE2b, 8 bytes).
+
+        The same text has the same key on every machine and in every run.
+
+        Example:
+            >>> Batch.key(["a room", "a room"]).tolist()
+            [1764187416286711318, 1764187416286711318]
+        """
+        if isinstance(values, np.ndarray) and values.dtype.kind in "iub":
+            return values.astype(np.int64)
+        array = values if isinstance(values, pa.Array) else pa.array(np.asarray(values).tolist())
+        if pa.types.is_integer(array.type) or pa.types.is_boolean(array.type):
+            return np.asarray(array.fill_null(0)).astype(np.int64)
+        coded = array if isinstance(array, pa.DictionaryArray) else array.dictionary_encode()
+        words = [hash_text(w) for w in coded.dictionary.to_pylist()]
+        codes = np.asarray(coded.indices.fill_null(len(words)))
+        return np.array([*words, 0], np.int64)[codes]
+
+    # Ways in and out.
+
+    @classmethod
+    def of(cls, trajectories: Sequence[Trajectory]) -> Batch:
+        """A batch from records; groups are numbered in the order in which they first appear."""
+        from guerdon.collate import batch_of
+
+        return batch_of(trajectories)
+
+    @classmethod
+    def from_steps(cls, **arrays: Any) -> Batch:
+        """A batch from arrays with one entry a step; see `guerdon.collate.batch_from_steps`."""
+        from guerdon.collate import batch_from_steps
+
+        return batch_from_steps(**arrays)
+
+    @classmethod
+    def from_padded(cls, **arrays: Any) -> Batch:
+        """A batch from padded (B, T) arrays; see `guerdon.collate.batch_from_padded`."""
+        from guerdon.collate import batch_from_padded
+
+        return batch_from_padded(**arrays)
+
+    def to_padded(self, *names: str) -> dict[str, Array]:
+        """Token columns as (B, T) arrays, a row per model input; see `guerdon.collate.pad`."""
+        from guerdon.collate import pad
+
+        return pad(self, names)
+
+    def select(self, keep: Bool[Array, "trajectories"]) -> Batch:
+        """The trajectories where `keep` is true, whole, in order; groups are renumbered."""
+        from guerdon.collate import select
+
+        return select(self, keep)
+
+
+def hash_text(text: str) -> int:
+    """A stable signed 64-bit hash of a text."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little", signed=True)
+
+
+def _array(values: Any) -> Any:
+    values = list(values)
+    if any(isinstance(v, str) for v in values):
+        return pa.array(values, pa.string())
+    if None in values:
+        return np.array(values, np.float64)
+    return np.asarray(values)

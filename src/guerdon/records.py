@@ -1,0 +1,157 @@
+"""What one play leaves behind: frozen records, before anything is counted.
+
+A `Trajectory` is whole: one play of one task, from the first observation to how it
+ended. `Batch.of(trajectories)` turns records into columns; everything after that reads
+columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from guerdon.errors import RecordError
+
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is asked.
+
+    Attributes:
+        prompt: the text that sets the task; may be empty when the first observation says it.
+        reference: what a verifier compares with; any JSON value.
+        extra: every other key of the record, kept as it came.
+    """
+
+    prompt: str = ""
+    reference: Any = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One turn: an observation, the action that answered it, and what was then observed.
+
+    Attributes:
+        observation: the text before the action.
+        action: the text of the action.
+        reward: what the environment paid for this step; None when it said nothing.
+        state: the anchor of the state before the action; equal text means equal state.
+        next_state: the same after the action; None takes the next step's `state`.
+        facts: named numbers seen after the action; None for one that could not be had.
+        tokens: the tokens newly read at this step, observation first, action last.
+        logprobs: log-probability of each sampled token. They belong to the last
+            `len(logprobs)` tokens, and only those are trained. None: all tokens were sampled
+            and their log-probabilities are not known.
+        sequence: which steps were one model input: equal numbers inside a trajectory were
+            concatenated. None: the whole trajectory is one.
+        terminated: the task itself ended here, so nothing comes after.
+        extra: every other key of the record, kept as it came.
+    """
+
+    observation: str = ""
+    action: str = ""
+    reward: float | None = None
+    state: str | int | None = None
+    next_state: str | int | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    tokens: Sequence[int] | None = None
+    logprobs: Sequence[float] | None = None
+    sequence: int | None = None
+    terminated: bool = False
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a trajectory ended: `finished`, `truncated` by something, or `failed` at a step.
+
+    Example:
+        >>> Ended.failed(at=3, cause="the environment hung").how
+        'failed'
+    """
+
+    how: Literal["finished", "truncated", "failed"]
+    by: str | None = None
+    at: int | None = None
+    cause: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.how not in ("finished", "truncated", "failed"):
+            raise RecordError(
+                f"Ended: how is {self.how!r}; it must be 'finished', 'truncated' or 'failed'; "
+                "use Ended.finished(), Ended.truncated(by) or Ended.failed(at, cause)"
+            )
+
+    @classmethod
+    def finished(cls) -> Ended:
+        """The task came to its own end."""
+        return cls("finished")
+
+    @classmethod
+    def truncated(cls, by: str) -> Ended:
+        """Something outside the task stopped it: a horizon, a token budget."""
+        return cls("truncated", by=by)
+
+    @classmethod
+    def failed(cls, at: int, cause: str) -> Ended:
+        """The play broke at step `at` through no fault of the candidate."""
+        return cls("failed", at=at, cause=cause)
+
+
+@dataclass(frozen=True, slots=True)
+class Trajectory:
+    """One play of one task.
+
+    Attributes:
+        group: what it is compared with; plays of one prompt share it.
+        outcome: what the whole play was worth; None when that is not known.
+    """
+
+    group: str | int
+    task: Task = field(default_factory=Task)
+    steps: Sequence[Step] = ()
+    outcome: float | None = None
+    ended: Ended = field(default_factory=Ended.finished)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A score in a declared range, or unscored with a cause. Never both, never neither.
+
+    Example:
+        >>> Verdict.score(0.5).value, Verdict.unscored("the judge answered 429").value
+        (0.5, None)
+    """
+
+    value: float | None
+    cause: str | None = None
+    low: float = 0.0
+    high: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.value is None and not self.cause:
+            raise RecordError("Verdict: no value and no cause; say why it is unscored with cause=")
+        if self.value is not None and not self.low <= self.value <= self.high:
+            raise RecordError(
+                f"Verdict: {self.value} is outside [{self.low}, {self.high}]; "
+                "declare the range with low= and high="
+            )
+
+    @classmethod
+    def score(cls, value: float, low: float = 0.0, high: float = 1.0) -> Verdict:
+        """What the candidate did was worth this."""
+        return cls(float(value), None, low, high)
+
+    @classmethod
+    def unscored(cls, cause: str) -> Verdict:
+        """The grader could not say; `cause` says why."""
+        return cls(None, cause)
+
+    @property
+    def scored(self) -> bool:
+        """True when there is a value."""
+        return self.value is not None
