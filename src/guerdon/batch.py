@@ -16,7 +16,6 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Bool, Int
 
-from guerdon import segments
 from guerdon.errors import ColumnError, LevelError, ShapeError
 from guerdon.records import Trajectory
 
@@ -46,8 +45,7 @@ class Column:
             raise LevelError(f"Column: level is {self.level!r}; it must be one of {LEVELS}")
         if len(self.values) != len(self.valid):
             raise ShapeError(
-                f"Column: {len(self.values)} values and {len(self.valid)} entries in valid; "
-                "they must be equally long"
+                f"Column: {len(self.values)} values and {len(self.valid)} entries in valid; they must be equally long"
             )
 
     @classmethod
@@ -66,7 +64,7 @@ class Column:
             if isinstance(values, pa.Array):
                 valid = ~np.asarray(values.is_null())
             elif values.dtype.kind == "f":
-                valid = ~np.isnan(values.reshape(len(values), -1)).any(axis=1)
+                valid = ~np.isnan(values).any(axis=tuple(range(1, values.ndim)))
             else:
                 valid = np.ones(len(values), bool)
         return cls(level, values, np.asarray(valid, bool), tuple(parts))
@@ -118,10 +116,20 @@ class Batch:
                     f"Batch: {name} must rise from 0 to at most {parents - 1}, the items of a parent "
                     "side by side; sort the items by parent first"
                 )
+        if self.group_of_trajectory.min(initial=0) < 0:
+            raise ShapeError(
+                f"Batch: group_of_trajectory has {self.group_of_trajectory.min()}; groups count from 0; "
+                "renumber them with segments.dense"
+            )
         for name, column in self.columns.items():
             self._fits(name, column)
         object.__setattr__(self, "columns", MappingProxyType(dict(self.columns)))
         object.__setattr__(self, "relations", MappingProxyType(dict(self.relations)))
+
+    def __reduce__(self) -> tuple:
+        """Lets a batch be pickled and copied, which its read-only mappings cannot be."""
+        parents = (self.step_of_token, self.trajectory_of_step, self.group_of_trajectory)
+        return Batch, (*parents, dict(self.columns), dict(self.relations))
 
     def _fits(self, name: str, column: Column) -> None:
         if len(column) != self.size(column.level):
@@ -212,7 +220,7 @@ class Batch:
 
         Example:
             >>> Batch.key(["a room", "a room"]).tolist()
-            [1764187416286711318, 1764187416286711318]
+            [-3049048748786829024, -3049048748786829024]
         """
         if isinstance(values, np.ndarray) and values.dtype.kind in "iub":
             return values.astype(np.int64)

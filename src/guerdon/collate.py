@@ -18,6 +18,10 @@ from guerdon.errors import RecordError, ShapeError
 from guerdon.records import Step, Trajectory
 
 Array = np.ndarray
+RESERVED = frozenset(  # names of columns that a fact may not take
+    "token_id sampled logprob ref_logprob entropy advantage observation action reward state next_state terminated "
+    "sequence prompt outcome truncated failed ended_by".split()
+)
 
 
 def batch_of(trajectories: Sequence[Trajectory]) -> Batch:
@@ -124,12 +128,17 @@ def _texts(values: list) -> Any:
 def _facts(steps: list[Step]) -> dict[str, Column]:
     facts = list(map(attrgetter("facts"), steps))
     names = dict.fromkeys(chain.from_iterable(f for f in facts if f))
+    if taken := RESERVED.intersection(names):
+        raise RecordError(
+            f"Batch.of: a fact is called {', '.join(map(repr, sorted(taken)))}; "
+            "a name that no standard column has is needed; give the fact another name"
+        )
     columns = {}
     for name in names:
         values = [f.get(name) for f in facts]
-        try:
+        if not any(isinstance(v, str | list | tuple | dict) for v in values):
             columns[name] = Column.of("step", np.array(values, np.float64))
-        except (TypeError, ValueError):  # a fact that is text, or a list: kept to be read, not to be counted
+        else:  # a fact that is text, or a list, in any step: kept to be read, not to be counted
             text = [v if v is None or isinstance(v, str) else json.dumps(v) for v in values]
             columns[name] = Column.of("step", pa.array(text, pa.string()).dictionary_encode())
     return columns
@@ -153,6 +162,8 @@ def _trajectories(trajectories: list[Trajectory]) -> dict[str, Column]:
     for name in dict.fromkeys(chain.from_iterable(t.task.extra for t in trajectories)):
         values = [t.task.extra.get(name) for t in trajectories]
         if all(v is None or isinstance(v, str | int | float) for v in values):
+            if any(isinstance(v, str) for v in values):  # a key that is text in one task is text in all
+                values = [v if v is None else str(v) for v in values]
             columns[f"task_{name}"] = Column.of("trajectory", values)
     return columns
 
@@ -205,7 +216,9 @@ def batch_from_steps(
     n = len(arrays["reward"])
     for name, array in arrays.items():
         if len(array) != n:
-            raise ShapeError(f"Batch.from_steps: {name} has {len(array)} entries and reward has {n}; one a step is needed")
+            raise ShapeError(
+                f"Batch.from_steps: {name} has {len(array)} entries and reward has {n}; one a step is needed"
+            )
     first = segments.starts("Batch.from_steps", arrays["trajectory"])
     step_trajectory = np.cumsum(first) - 1
     group_of_step = segments.dense(arrays["group"])
@@ -229,15 +242,26 @@ def batch_from_steps(
         "outcome": Column("trajectory", outcome, scored),
     }
     if "state" in arrays:
-        key = Batch.key(arrays["state"])
-        columns["state"] = Column.of("step", key)
-        after = Batch.key(arrays["next_state"]) if "next_state" in arrays else np.append(key[1:], 0)
-        columns["next_state"] = Column("step", after, np.ones(n, bool) if "next_state" in arrays else ~last)
+        columns["state"] = anchor = _anchors(arrays["state"])
+        after = Column("step", np.append(anchor.values[1:], 0), np.append(anchor.valid[1:], False) & ~last)
+        columns["next_state"] = _anchors(arrays["next_state"]) if "next_state" in arrays else after
     if "action" in arrays:
-        columns["action"] = Column.of("step", given["action"] if arrays["action"].dtype.kind in "OU" else arrays["action"])
+        columns["action"] = Column.of(
+            "step", given["action"] if arrays["action"].dtype.kind in "OU" else arrays["action"]
+        )
+    if np.ndim(tokens_per_step) and len(tokens_per_step) != n:
+        raise ShapeError(
+            f"Batch.from_steps: tokens_per_step has {len(tokens_per_step)} entries and reward has {n}; "
+            "one a step is needed, or one number for all"
+        )
     step_of_token = np.repeat(np.arange(n), tokens_per_step)
     columns["sampled"] = Column.of("token", np.ones(len(step_of_token), bool))
     return Batch(step_of_token, step_trajectory, group_of_trajectory, columns)
+
+
+def _anchors(values: Array) -> Column:
+    known = np.array([v is not None for v in values], bool) if values.dtype == object else np.ones(len(values), bool)
+    return Column("step", Batch.key(values), known)
 
 
 def batch_from_padded(*, group: Any, read: Any, sampled: Any, columns: dict[str, Any] | None = None) -> Batch:
@@ -283,7 +307,8 @@ def pad(batch: Batch, names: Sequence[str]) -> dict[str, Array]:
     """Token columns as (B, T) arrays, right-padded with zeros, a row per `sequence`.
 
     Coarser columns are copied to their tokens. `mask` is added: true on real tokens. Going
-    back, `padded[name][padded["mask"]]` is the flat column again.
+    back, `padded[name][padded["mask"]]` is the flat column again, zero where it is not
+    valid. A `sequence` without tokens has no row.
     """
     if "sequence" in batch:
         row = segments.dense(batch["sequence"].values)[batch.step_of_token]
@@ -297,9 +322,9 @@ def pad(batch: Batch, names: Sequence[str]) -> dict[str, Array]:
     out["mask"][row, place] = True
     for name in names:
         column = batch.lift(batch[name], "token")
-        values = np.where(column.valid, column.values, 0)
-        out[name] = np.zeros(shape, values.dtype)
-        out[name][row, place] = values
+        values = np.asarray(column.values)
+        out[name] = np.zeros((*shape, *values.shape[1:]), values.dtype)
+        out[name][row[column.valid], place[column.valid]] = values[column.valid]
     return out
 
 
@@ -311,7 +336,12 @@ def select(batch: Batch, keep: Array) -> Batch:
     steps = keep[batch.trajectory_of_step]
     tokens = steps[batch.step_of_token]
     groups = np.unique(batch.group_of_trajectory[keep])
-    where = {"token": np.flatnonzero(tokens), "step": np.flatnonzero(steps), "trajectory": np.flatnonzero(keep), "group": groups}
+    where = {
+        "token": np.flatnonzero(tokens),
+        "step": np.flatnonzero(steps),
+        "trajectory": np.flatnonzero(keep),
+        "group": groups,
+    }
     return Batch(
         (np.cumsum(steps) - 1)[batch.step_of_token[tokens]],
         (np.cumsum(keep) - 1)[batch.trajectory_of_step[steps]],

@@ -14,7 +14,6 @@ from typing import Any, Literal
 from guerdon.errors import RecordError
 
 
-
 @dataclass(frozen=True, slots=True)
 class Task:
     """What is asked.
@@ -77,6 +76,7 @@ class Ended:
     by: str | None = None
     at: int | None = None
     cause: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         if self.how not in ("finished", "truncated", "failed"):
@@ -137,8 +137,7 @@ class Verdict:
             raise RecordError("Verdict: no value and no cause; say why it is unscored with cause=")
         if self.value is not None and not self.low <= self.value <= self.high:
             raise RecordError(
-                f"Verdict: {self.value} is outside [{self.low}, {self.high}]; "
-                "declare the range with low= and high="
+                f"Verdict: {self.value} is outside [{self.low}, {self.high}]; declare the range with low= and high="
             )
 
     @classmethod

@@ -27,7 +27,9 @@ def dense(by: Int[Array, "n"]) -> Int[Array, "n"]:
     """
     by = np.asarray(by)
     if len(by) == 0:
-        return by.astype(np.int64)
+        return np.zeros(0, np.int64)
+    if by.dtype.kind not in "iu":  # truth values, or labels that are text
+        return np.unique(by, return_inverse=True)[1].astype(np.int64)
     low, high = int(by.min()), int(by.max())
     if 0 <= low and high < 4 * len(by) + 1024:
         used = np.zeros(high + 1, bool)
@@ -52,6 +54,7 @@ def joint(*keys: Int[Array, "n"]) -> Int[Array, "n"]:
 
 def count(by: Int[Array, "n"], n: int | None = None) -> Int[Array, "s"]:
     """How many members each of the segments 0..n-1 has."""
+    _from_zero("count", by)
     return np.bincount(by, minlength=n or 0)
 
 
@@ -63,6 +66,7 @@ def total(x: Float[Array, "n"], by: Int[Array, "n"], n: int | None = None) -> Fl
         array([3., 3.])
     """
     same_length("total", x, by)
+    _from_zero("total", by)
     return np.bincount(by, weights=x, minlength=n or 0)
 
 
@@ -74,6 +78,7 @@ def mean(x: Float[Array, "n"], by: Int[Array, "n"], n: int | None = None) -> Flo
 def maximum(x: Float[Array, "n"], by: Int[Array, "n"], n: int | None = None) -> Float[Array, "s"]:
     """The largest member of each segment; -inf where a segment is empty."""
     same_length("maximum", x, by)
+    _from_zero("maximum", by)
     out = np.full(_segments(by, n), -np.inf)
     np.maximum.at(out, by, x)
     return out
@@ -84,9 +89,7 @@ def minimum(x: Float[Array, "n"], by: Int[Array, "n"], n: int | None = None) -> 
     return -maximum(-np.asarray(x), by, n)
 
 
-def std(
-    x: Float[Array, "n"], by: Int[Array, "n"], n: int | None = None, *, ddof: int = 1
-) -> Float[Array, "s"]:
+def std(x: Float[Array, "n"], by: Int[Array, "n"], n: int | None = None, *, ddof: int = 1) -> Float[Array, "s"]:
     """The standard deviation of each segment, with `ddof` taken off the count; zero for one member."""
     away = np.asarray(x) - mean(x, by, n)[by]
     return np.sqrt(total(away**2, by, n) / np.maximum(count(by, n) - ddof, 1))
@@ -150,9 +153,7 @@ def last(by: Int[Array, "n"]) -> Bool[Array, "n"]:
     return out
 
 
-def scan_back(
-    x: Float[Array, "n"], decay: Float[Array, "n"], by: Int[Array, "n"]
-) -> Float[Array, "n"]:
+def scan_back(x: Float[Array, "n"], decay: Float[Array, "n"], by: Int[Array, "n"]) -> Float[Array, "n"]:
     """The backward linear recurrence inside each segment.
 
         y[t] = x[t] + decay[t] * y[t+1],   y after a segment's last place = 0
@@ -235,9 +236,12 @@ def starts(caller: str, by: Int[Array, "n"]) -> Bool[Array, "n"]:
 def same_length(caller: str, x: Array, by: Array) -> None:
     """Raises ShapeError unless the two are equally long."""
     if len(x) != len(by):
-        raise ShapeError(
-            f"{caller}: {len(x)} values and {len(by)} segment ids; one id per value is needed"
-        )
+        raise ShapeError(f"{caller}: {len(x)} values and {len(by)} segment ids; one id per value is needed")
+
+
+def _from_zero(caller: str, by: Array) -> None:
+    if np.min(by, initial=0) < 0:
+        raise ShapeError(f"{caller}: a segment id is {np.min(by)}; ids count from 0; renumber them with dense(by)")
 
 
 def _segments(by: Array, n: int | None) -> int:

@@ -1,0 +1,61 @@
+# Every target says what it does: `make` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+export OMP_NUM_THREADS ?= 1
+export TOKENIZERS_PARALLELISM ?= false
+export HF_HUB_OFFLINE ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test fix lint types flow docs slow speed table textworld bench kill wheel clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(VENV)/base: constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) torch  # first and pinned, so that nothing else pulls in another build
+	@touch $@
+
+$(VENV)/run: $(VENV)/base pyproject.toml
+	$(PIP) -e '.[train]'
+	@touch $@
+
+$(VENV)/test: $(VENV)/base pyproject.toml
+	$(PIP) -e '.[all,dev]'
+	@touch $@ $(VENV)/run
+
+demo: $(VENV)/run  ## train three recipes on keydoor, one seed, and write runs/demo/report.html (about 5 minutes)
+	$(BIN)/python -m guerdon compare --env keydoor --recipes grpo,milestones --controls milestones --seeds 1 --out runs/demo $(DEMO)
+
+test: $(VENV)/test  ## all tests but the slow ones: plain, then the pure half with shapes checked
+	$(BIN)/python -m pytest -n 2 tests
+	$(BIN)/python -m pytest -n 2 -m 'not slow and not bad_input and not speed' --jaxtyping-packages=guerdon,beartype.beartype \
+		tests/credit tests/rewards tests/evidence tests/test_batch.py tests/test_segments.py tests/test_collate.py tests/test_records.py
+	$(BIN)/python -m pytest -n 2 -m 'not slow' --doctest-modules src/guerdon -p no:cacheprovider
+
+fix: $(VENV)/test  ## format and mend what ruff can
+	$(BIN)/ruff format src tests bench
+	$(BIN)/ruff check --fix src tests bench
+
+lint: $(VENV)/test  ## ruff, changing nothing
+	$(BIN)/ruff check src tests bench
+
+flow: $(VENV)/test  ## the order of the stages, mirrored tests, light import
+	$(BIN)/python -m pytest tests/test_flow.py
+
+slow: $(VENV)/test  ## the tests that take minutes or need a browser
+	@command -v chromium >/dev/null || { echo "make slow: chromium is not installed; the report is looked at in a real browser; run: apt-get install chromium"; exit 2; }
+	$(BIN)/python -m pytest -m slow tests
+
+speed: $(VENV)/test  ## the figures that must hold on a quiet machine
+	$(BIN)/python -m pytest -m speed tests
+
+wheel: $(VENV)/test  ## build the wheel, install it into an empty environment, import it
+	rm -rf build dist && $(BIN)/python -m pip wheel --quiet --no-deps -w dist . && $(PYTHON) -m venv build/empty
+	build/empty/bin/python -m pip install --quiet -c constraints.txt dist/*.whl
+	cd / && $(CURDIR)/build/empty/bin/python -c "import guerdon as gd; print(gd.recipes.get('grpo').idea)"
+
+clean:  ## remove what was built; runs/ stays
+	rm -rf $(VENV) build dist .pytest_cache .hypothesis .ruff_cache

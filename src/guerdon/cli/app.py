@@ -1,0 +1,181 @@
+"""The commands, and how errors become a sentence and an exit code: 1 a failed run, 2 wrong usage."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from guerdon import errors
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
+out, err = Console(), Console(stderr=True, soft_wrap=True)
+
+# Wrong usage is what another command line would have avoided; everything else is a run that failed.
+USAGE = (errors.UnknownNameError, errors.PolicyError, errors.MissingExtraError, errors.ColumnError, errors.RecordError, ValueError)
+
+Env = Annotated[str, typer.Option("--env", help="keydoor, textworld, or FILE.py:NAME of a family of your own.")]
+EnvSet = Annotated[list[str] | None, typer.Option("--env-set", help="An option of the environment, NAME=VALUE; repeatable.")]
+Set = Annotated[list[str] | None, typer.Option("--set", help="An option of training, NAME=VALUE; repeatable; see docs/training.md.")]
+Out = Annotated[Path, typer.Option("--out", help="The run folder.")]
+PolicyPath = Annotated[str | None, typer.Option("--policy", help="A Hugging Face causal LM: a local folder or a hub name.")]
+Iterations = Annotated[int | None, typer.Option("--iterations", min=0, help="Updates to do; replaces --steps.")]
+Steps = Annotated[int | None, typer.Option("--steps", min=1, help="Environment steps to spend.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+@app.callback()
+def root(debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False) -> None:
+    """Guerdon: rewards and credit for agents that act over many turns."""
+    if debug:
+        os.environ["GUERDON_DEBUG"] = "1"
+
+
+@app.command()
+def train(
+    recipe: Annotated[str, typer.Option("--recipe", help="See `guerdon recipes`.")],
+    out_: Out,
+    env: Env = "keydoor",
+    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    iterations: Iterations = None,
+    steps: Steps = None,
+    policy: PolicyPath = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    env_set: EnvSet = None,
+    set_: Set = None,
+    role: Annotated[str, typer.Option(hidden=True)] = "method",
+    lines: Annotated[bool, typer.Option("--lines", hidden=True)] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train a policy with a recipe; writes a run folder with checkpoints, metrics and a report."""
+    from guerdon.cli import training
+
+    training.train(recipe, out_, env, seed, iterations, steps, policy, resume, env_set or [], set_ or [], role, lines, as_json)
+
+
+@app.command()
+def compare(
+    recipes: Annotated[str, typer.Option("--recipes", help="Names with commas between them.")],
+    out_: Out,
+    env: Env = "keydoor",
+    seeds: Annotated[int, typer.Option(min=1, help="How many seeds, from 0.")] = 3,
+    controls: Annotated[str, typer.Option("--controls", help="Recipes whose controls run too, or `all`.")] = "",
+    iterations: Iterations = None,
+    steps: Steps = None,
+    policy: PolicyPath = None,
+    env_set: EnvSet = None,
+    set_: Set = None,
+    at_once: Annotated[int | None, typer.Option("--at-once", min=1, help="Runs at the same time; default one a core.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train several recipes on the same budget and seeds; killed and repeated, it does what is left."""
+    from guerdon.cli import training
+
+    training.compare(recipes, out_, env, seeds, controls, iterations, steps, policy, env_set or [], set_ or [], at_once, as_json)
+
+
+@app.command()
+def report(folder: Path, as_json: AsJson = False) -> None:
+    """Write FOLDER/report.html for a run or a comparison, and print its table."""
+    from guerdon.cli import training
+
+    training.report(folder, as_json)
+
+
+recipes_app = typer.Typer(invoke_without_command=True, help="List recipes, or show one.")
+app.add_typer(recipes_app, name="recipes")
+
+
+@recipes_app.callback()
+def recipes_list(context: typer.Context, as_json: AsJson = False) -> None:
+    """List every recipe: what it is told, its idea, its baseline and its control."""
+    if context.invoked_subcommand:
+        return
+    from guerdon import recipes
+
+    rows = [recipes.get(name) for name in recipes.names()]
+    if as_json:
+        print(json.dumps([_about(r) for r in rows], indent=2))
+        return
+    table = Table(box=None, header_style="bold")
+    for head in ("recipe", "told", "idea", "baseline", "control"):
+        table.add_column(head, overflow="fold")
+    for r in rows:
+        table.add_row(r.name, r.told, r.idea, r.baseline.name if r.baseline else "-", r.control.name if r.control else "-")
+    out.print(table)
+
+
+@recipes_app.command("show")
+def recipes_show(name: str, as_json: AsJson = False) -> None:
+    """Show one recipe: its paper, its idea, and every number with its source."""
+    from guerdon import recipes
+
+    recipe = recipes.get(name)
+    if as_json:
+        print(json.dumps(_about(recipe), indent=2))
+        return
+    about = _about(recipe)
+    for key in ("title", "paper", "idea", "told", "needs", "compares", "baseline", "control"):
+        value = about[key]
+        out.print(f"[bold]{key:9s}[/bold] {', '.join(value) if isinstance(value, list) else value or '-'}", soft_wrap=True)
+    table = Table(box=None, header_style="bold")
+    for head in ("number", "value", "source", "where"):
+        table.add_column(head, overflow="fold")
+    for key, number in recipe.numbers.items():
+        table.add_row(key, f"{number.value:g}", number.source, number.note)
+    out.print(table)
+
+
+def _about(recipe: object) -> dict:
+    return {
+        "name": recipe.name,
+        "title": recipe.title,
+        "paper": recipe.paper,
+        "idea": recipe.idea,
+        "told": recipe.told,
+        "needs": list(recipe.needs),
+        "compares": sorted(recipe.credit.compares),
+        "baseline": recipe.baseline.name if recipe.baseline else None,
+        "control": recipe.control.name if recipe.control else None,
+        "numbers": {k: {"value": n.value, "source": n.source, "note": n.note} for k, n in recipe.numbers.items()},
+    }
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs a command line; returns its exit code."""
+    debug = "--debug" in arguments or bool(os.environ.get("GUERDON_DEBUG"))
+    try:
+        code = app(list(arguments), standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        err.print("guerdon: stopped; what was finished is kept, and the same command with --resume goes on")
+        return 128 + signal.SIGINT
+    except click.ClickException as wrong:
+        wrong.show()
+        return 2
+    except (errors.GuerdonError, ValueError, OSError, ImportError) as error:
+        if debug:
+            raise
+        err.print(f"guerdon: {_sentence(error)}", markup=False, highlight=False)
+        return 2 if isinstance(error, USAGE) and not isinstance(error, errors.DivergedError) else _code(error)
+
+
+def _code(error: BaseException) -> int:
+    taken = isinstance(error, errors.RunFolderError) and "--out" in str(error)
+    return 2 if taken else 1
+
+
+def _sentence(error: BaseException) -> str:
+    if isinstance(error, OSError) and not isinstance(error, errors.GuerdonError):
+        return f"{error.strerror or error}: {error.filename or ''}".strip(": ")
+    return str(error) or type(error).__name__

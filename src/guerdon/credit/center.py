@@ -1,0 +1,191 @@
+"""Credit by comparison: how much better was this than the others like it?
+
+`center` serves every group-relative method. What the papers differ in is handed over as
+values: the bucket (`by`), what is subtracted (`Mean`, `Others`), what it is divided by
+(`None`, `Std`), who votes (`valid`, `weight`) and what counts as oneself (`owner`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from guerdon import segments
+from guerdon.errors import ShapeError, UnscoredError
+
+Array = np.ndarray
+
+
+class Baseline(Protocol):
+    """What is subtracted from each item, and whether there was anything to compare it with."""
+
+    def __call__(
+        self, x: Float[Array, "n"], votes: Float[Array, "n"], bucket: Int[Array, "n"], owner: Int[Array, "n"] | None
+    ) -> tuple[Float[Array, "n"], Bool[Array, "n"]]:
+        """Returns the baseline of each item, and False where no other item votes."""
+        ...
+
+
+class Scale(Protocol):
+    """What each difference is multiplied by."""
+
+    def __call__(
+        self, x: Float[Array, "n"], votes: Float[Array, "n"], bucket: Int[Array, "n"]
+    ) -> Float[Array, "n"]:
+        """Returns one factor per item."""
+        ...
+
+
+@dataclass(frozen=True)
+class Mean:
+    """The weighted mean of the bucket's voters, oneself included: b[i] = sum w x / sum w."""
+
+    def __call__(
+        self, x: Float[Array, "n"], votes: Float[Array, "n"], bucket: Int[Array, "n"], owner: Int[Array, "n"] | None
+    ) -> tuple[Float[Array, "n"], Bool[Array, "n"]]:
+        """The mean; an item is alone where no item but itself votes."""
+        weight = segments.total(votes, bucket)
+        mean = segments.total(votes * x, bucket) / np.where(weight > 0, weight, 1.0)
+        voters = (votes > 0).astype(np.float64)
+        return mean[bucket], segments.total(voters, bucket)[bucket] - voters > 0
+
+
+@dataclass(frozen=True)
+class Others:
+    """The weighted mean of the bucket's voters that are not one's own: leave-one-out.
+
+        b[i] = sum of w[j] x[j] / sum of w[j],   over j in i's bucket with owner[j] != owner[i]
+
+    Own actions do not enter one's own baseline, so the policy gradient stays unbiased. For
+    steps the owner is the trajectory: leaving out only the step would leave in its
+    consequences.
+    """
+
+    def __call__(
+        self, x: Float[Array, "n"], votes: Float[Array, "n"], bucket: Int[Array, "n"], owner: Int[Array, "n"] | None
+    ) -> tuple[Float[Array, "n"], Bool[Array, "n"]]:
+        """The mean of the others; an item is alone where nobody else votes."""
+        own = np.arange(len(x)) if owner is None else segments.joint(bucket, owner)
+
+        def others(values: Array) -> Array:
+            return segments.total(values, bucket)[bucket] - segments.total(values, own)[own]
+
+        speaks = others((votes > 0).astype(np.float64)) > 0
+        return others(votes * x) / np.where(speaks, others(votes), 1.0), speaks
+
+
+@dataclass(frozen=True)
+class Std:
+    """Divide by the bucket's sample standard deviation, so that credit has no unit.
+
+        factor = 1 / (s + eps),   s^2 = sum w (x - m)^2 / (sum w - sum w^2 / sum w)
+
+    With equal weights the divisor is the count less one. Every bucket gets equal say, so
+    one that nearly agrees is amplified. Where the voters agree, s = 0 and the factor is 0.
+
+    Attributes:
+        eps: added to s, never to its square.
+    """
+
+    eps: float = 1e-6
+
+    def __call__(
+        self, x: Float[Array, "n"], votes: Float[Array, "n"], bucket: Int[Array, "n"]
+    ) -> Float[Array, "n"]:
+        """1 / (s + eps) of each item's bucket."""
+        weight = segments.total(votes, bucket)
+        weight = np.where(weight > 0, weight, 1.0)
+        away = x - (segments.total(votes * x, bucket) / weight)[bucket]
+        free = weight - segments.total(votes**2, bucket) / weight
+        square = segments.total(votes * away**2, bucket)
+        spread = np.sqrt(square / np.where(free > 0, free, 1.0))
+        return np.where(spread > 0, 1.0 / (np.where(spread > 0, spread, 1.0) + self.eps), 0.0)[bucket]
+
+
+MEAN = Mean()
+
+
+def center(
+    x: Float[Array, "n"],
+    by: Int[Array, "n"],
+    *,
+    baseline: Baseline = MEAN,
+    scale: Scale | None = None,
+    valid: Bool[Array, "n"] | None = None,
+    weight: Float[Array, "n"] | None = None,
+    owner: Int[Array, "n"] | None = None,
+) -> Float[Array, "n"]:
+    """Subtracts from each value what others like it got.
+
+        c[i] = (x[i] - b[i]) * factor[i]
+
+    b comes from `baseline`, factor from `scale` (1 without one).
+
+    Args:
+        x: one value per item; an item is whatever is compared, a trajectory or a step.
+        by: the bucket of each item; only equality matters.
+        baseline: `Mean()` or `Others()`. With every weight 1 and no owners, Others gives
+            k / (k - 1) times what Mean gives, k being the bucket's valid items.
+        scale: `Std(eps)`, or None to keep the unit of x.
+        valid: False where an item has no score. It gets zero and does not vote.
+        weight: how much each item votes; default 1. An item of weight 0 does not vote, but
+            gets credit.
+        owner: with `Others`, items of one owner are left out together: the trajectory of a
+            step. Default: each item is its own.
+
+    Returns:
+        One credit per item. Exactly zero for an item that no other item can be compared
+        with, and for a bucket whose members all agree.
+
+    Raises:
+        ShapeError: `by`, `valid`, `weight` or `owner` is not as long as `x`; a weight below 0.
+        UnscoredError: a valid item is NaN or infinite.
+
+    Example:
+        >>> center(np.array([1.0, 0.0, 0.5]), by=np.array([7, 7, 9]))
+        array([ 0.5, -0.5,  0. ])
+        >>> center(np.array([3.0, 0.0, 0.0]), by=np.zeros(3, int), baseline=Others())
+        array([ 3. , -1.5, -1.5])
+
+    Elsewhere:
+        TRL GRPOTrainer  Mean, Std(1e-4)
+        TRL RLOOTrainer  Others
+        verl "grpo"      Mean, Std(1e-6); a bucket of one keeps its raw score / (1 + eps)
+        verl "rloo"      Others; a bucket of one keeps its raw score
+
+    References:
+        Shao et al., DeepSeekMath, 2024, arXiv:2402.03300, section 4.1.2.
+        Kool et al., Buy 4 REINFORCE Samples, Get a Baseline for Free!, 2019.
+    """
+    x = np.asarray(x, np.float64)
+    valid = np.ones(len(x), bool) if valid is None else np.asarray(valid, bool)
+    weight = np.ones(len(x)) if weight is None else np.asarray(weight, np.float64)
+    _check(x, by, valid, weight, owner)
+    bucket = segments.dense(by)
+    votes = np.where(valid, weight, 0.0)
+    # Measured from the bucket's lowest vote, so that a bucket that agrees is zero to the last bit.
+    low = segments.minimum(np.where(votes > 0, x, np.inf), bucket)
+    low = np.where(np.isfinite(low), low, 0.0)
+    above = np.where(valid, x, low[bucket]) - low[bucket]
+    reference, speaks = baseline(above, votes, bucket, owner)
+    away = np.where(valid & speaks, above - reference, 0.0)
+    return away if scale is None else away * scale(above, votes, bucket)
+
+
+def _check(x: Array, by: Array, valid: Array, weight: Array, owner: Array | None) -> None:
+    for name, other in (("by", by), ("valid", valid), ("weight", weight), ("owner", owner)):
+        if other is not None and len(other) != len(x):
+            raise ShapeError(
+                f"center: x has {len(x)} items and {name} has {len(other)}; one entry per item is needed; "
+                "take both from the same level of the batch"
+            )
+    if (bad := np.flatnonzero(valid & ~np.isfinite(x))).size:
+        raise UnscoredError(
+            f"center: x is not finite at {bad[:5].tolist()}; an item without a score is not a zero; "
+            "say which items are scored with valid="
+        )
+    if not (weight >= 0).all() or not np.isfinite(weight).all():
+        raise ShapeError("center: a weight is negative or not finite; a vote is 0 or more; use 0 for no vote")

@@ -1,0 +1,14 @@
+"""What can be observed, and the facts it leaves. Evidence is taken once; rewards read it.
+
+    batch = observe(batch, [turns, repeated, match()])
+"""
+
+from __future__ import annotations
+
+from guerdon.evidence.match import match, normalise
+from guerdon.evidence.observer import Observer, Reading, observe, unscored
+from guerdon.evidence.trace import invalid_share, repeated, tokens, turns
+
+__all__ = [
+    "Observer", "Reading", "invalid_share", "match", "normalise", "observe", "repeated", "tokens", "turns", "unscored",
+]  # fmt: skip

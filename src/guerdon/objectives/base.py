@@ -1,0 +1,146 @@
+"""What an objective is, and how objectives add.
+
+An objective is called on a stream and gives `(loss, terms)`: the loss has the gradient, the
+terms are detached scalars for the report. Every term is a share of a mean over the whole
+optimiser step, as the loss is, so a trainer adds up losses and terms over micro-batches.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol, final, runtime_checkable
+
+from guerdon.objectives.stream import Stream
+
+if TYPE_CHECKING:
+    import torch
+
+Unit = Literal["token", "step", "sequence"]
+UNITS: tuple[Unit, ...] = ("token", "step", "sequence")
+
+
+@runtime_checkable
+class Objective(Protocol):
+    """`objective(stream) -> (loss, terms)`, to be made small.
+
+    Attributes:
+        needs: names of the optional tensors of the stream that it reads.
+        parts: names of the terms that add up to the loss.
+        reports: names of all its terms, `parts` included.
+        whole: the unit that must not be split between micro-batches, for the losses to add up.
+    """
+
+    @property
+    def needs(self) -> frozenset[str]: ...
+    @property
+    def parts(self) -> tuple[str, ...]: ...
+    @property
+    def reports(self) -> tuple[str, ...]: ...
+    @property
+    def whole(self) -> Unit: ...
+    def __call__(self, stream: Stream) -> tuple[torch.Tensor, dict[str, torch.Tensor]]: ...
+
+
+class Operators:
+    """`+` of two objectives and `*` by a number. An objective of your own inherits it, and overrides nothing."""
+
+    __slots__ = ()
+
+    @final
+    def __add__(self, other: Objective) -> Sum:
+        return Sum(_addends(self) + _addends(other)) if isinstance(other, Operators) else NotImplemented
+
+    @final
+    def __mul__(self, by: float) -> Scaled:
+        return Scaled(self, float(by)) if isinstance(by, int | float) else NotImplemented
+
+    __rmul__ = __mul__
+
+
+def _addends(objective: Objective) -> tuple[Objective, ...]:
+    return objective.addends if isinstance(objective, Sum) else (objective,)
+
+
+@dataclass(frozen=True)
+class Sum(Operators):
+    """Several objectives at once: losses add, and the terms of each are reported.
+
+        loss = sum over addends of their losses
+
+    Raises:
+        ValueError: there is no addend, or two report a term of the same name.
+
+    Example:
+        >>> from guerdon.objectives import Clipped, Entropy
+        >>> (Clipped() + Entropy(0.01)).parts
+        ('surrogate', 'entropy_loss')
+    """
+
+    addends: tuple[Objective, ...]
+
+    def __post_init__(self) -> None:
+        if not self.addends:
+            raise ValueError("Sum: no addend was given; a sum needs one at least; write it as one objective + another")
+        names = self.reports
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(
+                f"Sum: {twice} would be reported by two addends; every term needs a name of its own; "
+                "give one of the addends another name="
+            )
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return frozenset().union(*(o.needs for o in self.addends))
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        return tuple(name for o in self.addends for name in o.parts)
+
+    @property
+    def reports(self) -> tuple[str, ...]:
+        return tuple(name for o in self.addends for name in o.reports)
+
+    @property
+    def whole(self) -> Unit:
+        return max((o.whole for o in self.addends), key=UNITS.index)
+
+    def __call__(self, stream: Stream) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        loss, terms = self.addends[0](stream)
+        for objective in self.addends[1:]:
+            more, named = objective(stream)
+            loss, terms = loss + more, terms | named
+        return loss, terms
+
+
+@dataclass(frozen=True)
+class Scaled(Operators):
+    """An objective times a number. The parts of the loss scale with it; measurements stay as they are.
+
+    Example:
+        >>> from guerdon.objectives import Entropy
+        >>> (0.5 * Entropy(0.01)).reports
+        ('entropy_loss', 'entropy')
+    """
+
+    objective: Objective
+    by: float
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return self.objective.needs
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        return self.objective.parts
+
+    @property
+    def reports(self) -> tuple[str, ...]:
+        return self.objective.reports
+
+    @property
+    def whole(self) -> Unit:
+        return self.objective.whole
+
+    def __call__(self, stream: Stream) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        loss, terms = self.objective(stream)
+        return self.by * loss, terms | {name: self.by * terms[name] for name in self.parts}

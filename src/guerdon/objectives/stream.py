@@ -1,0 +1,165 @@
+"""Stream: what an objective reads. One entry per sampled token of one micro-batch, no padding.
+
+A stream carries two kinds of numbers. The tensors belong to this micro-batch. The totals
+(`tokens`, `steps`, `sequences`, `longest`, `tokens_of_sequence`, `tokens_of_step`) belong to
+the whole optimiser step, so that every micro-batch divides by the same number and the losses
+of the micro-batches add up to the loss of the whole.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING
+
+from guerdon.errors import ColumnError, ShapeError
+
+if TYPE_CHECKING:
+    import torch
+
+PER_TOKEN = ("logprob", "old_logprob", "advantage", "step", "sequence", "entropy", "ref_logprob", "weight")
+
+
+@dataclass(frozen=True, eq=False)
+class Stream:
+    """The sampled tokens of one micro-batch, and the totals of the optimiser step it belongs to.
+
+    A token whose `weight` is zero is dropped: it is in no sum and no count, and nothing else of
+    it is looked at (it may be NaN). Any other weight multiplies what the token adds to the loss
+    and leaves the counts as they are, as an importance weight should.
+
+    Attributes:
+        logprob: log-probability of each token under the policy that is trained; has the gradient.
+        old_logprob: the same under the policy that sampled; held fixed.
+        advantage: the credit of each token; held fixed.
+        step: id of the step of each token, 0 <= id < len(tokens_of_step).
+        sequence: id of the trajectory of each token, 0 <= id < len(tokens_of_sequence).
+        tokens: how many tokens the optimiser step has, dropped ones not counted.
+        steps: how many steps have at least one of them.
+        sequences: how many trajectories have at least one of them.
+        longest: the constant length of `ConstantLength`, the largest number of tokens that a
+            trajectory may have; a fixed number of the run rather than of the batch.
+        tokens_of_sequence: float, how many tokens each trajectory has in the whole optimiser
+            step: a micro-batch may hold only some of its steps.
+        tokens_of_step: the same for each step; needed where steps are averaged.
+        entropy: entropy of the policy where each token was sampled, with its gradient.
+        ref_logprob: log-probability of each token under the reference policy.
+        weight: 0 drops a token; None weighs all of them 1.
+
+    Raises:
+        ShapeError: two per-token tensors differ in length, or are not flat.
+    """
+
+    logprob: torch.Tensor
+    old_logprob: torch.Tensor
+    advantage: torch.Tensor
+    step: torch.Tensor
+    sequence: torch.Tensor
+    tokens: int
+    steps: int
+    sequences: int
+    longest: int
+    tokens_of_sequence: torch.Tensor
+    tokens_of_step: torch.Tensor | None = None
+    entropy: torch.Tensor | None = None
+    ref_logprob: torch.Tensor | None = None
+    weight: torch.Tensor | None = None
+
+    def __post_init__(self) -> None:
+        one_per_token({name: getattr(self, name) for name in PER_TOKEN})
+
+    @classmethod
+    def of(
+        cls,
+        logprob: torch.Tensor,
+        old_logprob: torch.Tensor,
+        advantage: torch.Tensor,
+        step: torch.Tensor,
+        sequence: torch.Tensor,
+        *,
+        longest: int | None = None,
+        entropy: torch.Tensor | None = None,
+        ref_logprob: torch.Tensor | None = None,
+        weight: torch.Tensor | None = None,
+    ) -> Stream:
+        """A stream that is the whole optimiser step: the totals are its own.
+
+        It reads ids on the host, so on a GPU it waits for the device once; the objectives never do.
+
+        Args:
+            longest: the constant length; by default the longest trajectory of the stream.
+
+        Example:
+            >>> import torch
+            >>> lp, ids = torch.zeros(3), torch.tensor([0, 0, 1])
+            >>> s = Stream.of(lp, lp, torch.ones(3), step=ids, sequence=ids)
+            >>> s.tokens, s.sequences, s.longest, s.tokens_of_sequence.tolist()
+            (3, 2, 2, [2.0, 1.0])
+        """
+        columns = (logprob, old_logprob, advantage, step, sequence, entropy, ref_logprob, weight)
+        one_per_token(dict(zip(PER_TOKEN, columns, strict=True)))
+        kept = step.new_ones(len(step)).float() if weight is None else (weight != 0).float()
+        of_step, of_sequence = kept_per(step, kept), kept_per(sequence, kept)
+        return cls(
+            logprob, old_logprob, advantage, step, sequence,
+            tokens=int(kept.sum()),
+            steps=int((of_step > 0).sum()),
+            sequences=int((of_sequence > 0).sum()),
+            longest=longest if longest is not None else int(of_sequence.max()) if len(of_sequence) else 0,
+            tokens_of_sequence=of_sequence, tokens_of_step=of_step,
+            entropy=entropy, ref_logprob=ref_logprob, weight=weight,
+        )  # fmt: skip
+
+    def take(self, index: torch.Tensor) -> Stream:
+        """The tokens at `index` (positions, or a bool per token) as a micro-batch: the totals stay."""
+        chosen = {f.name: getattr(self, f.name) for f in fields(self) if f.name in PER_TOKEN}
+        return replace(self, **{name: x if x is None else x[index] for name, x in chosen.items()})
+
+    @property
+    def dropped(self) -> torch.Tensor | None:
+        """True where the weight is zero; None where there are no weights."""
+        return None if self.weight is None else self.weight == 0
+
+    def need(self, name: str, asker: str) -> torch.Tensor:
+        """The optional tensor `name`, in at least 32 bits, with zeros at dropped tokens.
+
+        Raises:
+            ColumnError: the stream was built without it.
+        """
+        x = getattr(self, name)
+        if x is None:
+            raise ColumnError(
+                f"{asker}: the stream has no {name}; {asker} needs it; build the stream with {name}=, "
+                "which a trainer does for every name in objective.needs"
+            )
+        return self.clean(x)
+
+    def clean(self, x: torch.Tensor) -> torch.Tensor:
+        """`x` in at least 32 bits, with zeros, and no gradient, at dropped tokens."""
+        x = x if x.dtype.itemsize >= 4 else x.float()
+        dropped = self.dropped
+        return x if dropped is None else x.masked_fill(dropped, 0.0)
+
+    def log_ratio(self) -> torch.Tensor:
+        """log(new / old) of each token, with the gradient of `logprob`; 0 at dropped tokens."""
+        return self.clean(self.logprob) - self.clean(self.old_logprob.detach())
+
+    def token_mean(self, x: torch.Tensor) -> torch.Tensor:
+        """The share of this micro-batch in the mean over all tokens, for reports: no weights, no gradient."""
+        return self.clean(x.detach()).sum() / max(self.tokens, 1)
+
+
+def one_per_token(columns: dict[str, torch.Tensor | None]) -> None:
+    """Raises ShapeError unless every tensor is flat and as long as `logprob`."""
+    need = tuple(columns["logprob"].shape)
+    for name, column in columns.items():
+        if column is not None and (column.dim() != 1 or tuple(column.shape) != need):
+            raise ShapeError(
+                f"Stream: logprob has shape {need} and {name} has shape {tuple(column.shape)}; every per-token "
+                "tensor is flat, with one entry per sampled token; select the sampled tokens before you build it"
+            )
+
+
+def kept_per(ids: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
+    """How many kept tokens each id has: a float per id from 0 to the largest; empty without tokens."""
+    n = int(ids.max()) + 1 if len(ids) else 0
+    return kept.new_zeros(n).index_add(0, ids, kept)

@@ -1,0 +1,133 @@
+"""The policy-gradient surrogate: make credited tokens more likely, within a trust region."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from guerdon.objectives.base import Operators, Unit
+from guerdon.objectives.ratio import Ratio, TokenRatio
+from guerdon.objectives.reduce import Reduce, TokenMean
+from guerdon.objectives.stream import Stream
+
+if TYPE_CHECKING:
+    import torch
+
+FAR = 20.0  # beyond exp(20) a ratio says nothing more, and exp(89) is no 32-bit number
+
+
+@dataclass(frozen=True)
+class Clipped(Operators):
+    """PPO's clipped surrogate, with a bound of its own on each side.
+
+    With r the ratio of new to old probability and A the advantage,
+
+        s[t]   = min(r[t] * A[t], clip(r[t], 1 - low, 1 + high) * A[t])
+        s[t]   = max(s[t], dual * A[t])        where A[t] < 0, if dual is given
+        loss   = -reduce(s)
+
+    At r = 1 its gradient is that of REINFORCE, -reduce(A * d logprob). A token has no gradient where
+    the clip binds: r > 1 + high and A > 0, or r < 1 - low and A < 0. With `dual`, tokens of A < 0
+    have none above r = dual either, where else the loss grows without bound.
+    Log-ratios beyond +-20 count as +-20 and have no gradient.
+
+    Args:
+        low: how far the ratio may fall below 1, in [0, 1].
+        high: how far it may rise above 1; larger than `low` leaves unlikely tokens more room.
+        ratio: at which level probabilities are compared.
+        reduce: which tokens, steps and trajectories weigh the same.
+        dual: a number above 1, or None for none. verl has 3 by default, TRL none.
+        name: the name of its part of the loss; other than the default, it also prefixes its measurements.
+
+    Returns:
+        `(loss, terms)`: `surrogate` is the loss; `ratio_clipped` the share of tokens where the clip
+        binds; `kl_old` the mean of r - 1 - log r over tokens, an estimate of KL(old, new) that is
+        never negative; `dual_clipped`, with `dual`, the share of tokens where it binds.
+
+    Raises:
+        ValueError: a bound is outside its range.
+
+    Example:
+        >>> import torch
+        >>> from guerdon.objectives import Stream
+        >>> ids, new = torch.tensor([0, 0]), torch.tensor([0.0, 1.0], requires_grad=True)
+        >>> loss, terms = Clipped()(Stream.of(new, torch.zeros(2), torch.ones(2), ids, ids))
+        >>> loss.backward()
+        >>> round(float(loss.detach()), 3), float(terms["ratio_clipped"]), new.grad.tolist()
+        (-1.1, 0.5, [-0.5, 0.0])
+
+    References:
+        Schulman et al., Proximal Policy Optimization Algorithms, 2017, arXiv:1707.06347, section 3.
+        Ye et al., Mastering Complex Control in MOBA Games, 2019, arXiv:1912.09729 (dual clip).
+        Yu et al., DAPO, 2025, arXiv:2503.14476, section 3.1 (two bounds).
+    """
+
+    low: float = 0.2
+    high: float = 0.2
+    ratio: Ratio = field(default_factory=TokenRatio)
+    reduce: Reduce = field(default_factory=TokenMean)
+    dual: float | None = None
+    name: str = "surrogate"
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.low <= 1 and self.high >= 0):
+            raise ValueError(
+                f"Clipped: low is {self.low} and high is {self.high}; low lies in [0, 1] and high is not negative; "
+                "they are distances from 1, so a ratio kept in [0.8, 1.2] is low=0.2, high=0.2"
+            )
+        if self.dual is not None and not self.dual > 1:
+            raise ValueError(
+                f"Clipped: dual is {self.dual}; it bounds ratios above 1; give a number above 1, such as 3, or None"
+            )
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return frozenset()
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        return (self.name,)
+
+    @property
+    def reports(self) -> tuple[str, ...]:
+        measured = ("ratio_clipped", "kl_old") + (("dual_clipped",) if self.dual is not None else ())
+        return (self.name, *(self._named(name) for name in measured))
+
+    @property
+    def whole(self) -> Unit:
+        return self.ratio.whole
+
+    def _named(self, name: str) -> str:
+        return name if self.name == "surrogate" else f"{self.name}/{name}"
+
+    def __call__(self, stream: Stream) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        advantage = stream.clean(stream.advantage.detach())
+        ratio = self.ratio(stream).clamp(-FAR, FAR).exp()
+        free, held = ratio * advantage, ratio.clamp(1 - self.low, 1 + self.high) * advantage
+        gain = free.minimum(held)
+        terms = {
+            self._named("ratio_clipped"): stream.token_mean((held < free).to(free.dtype)),
+            self._named("kl_old"): stream.token_mean(k3(stream.log_ratio().detach())),
+        }
+        if self.dual is not None:
+            floor = self.dual * advantage
+            under = (advantage < 0) & (gain < floor)
+            terms[self._named("dual_clipped")] = stream.token_mean(under.to(gain.dtype))
+            gain = floor.where(under, gain)
+        loss = -self.reduce(gain, stream)
+        return loss, {self.name: loss.detach()} | terms
+
+
+def k3(log_ratio: torch.Tensor) -> torch.Tensor:
+    """r - 1 - log r, never negative; its mean under the denominator of r estimates KL(denominator, numerator).
+
+    Example:
+        >>> import torch
+        >>> [round(x, 4) for x in k3(torch.tensor([0.0, 1.0])).tolist()]
+        [0.0, 0.7183]
+
+    Reference:
+        Schulman, Approximating KL Divergence, 2020, joschu.net/blog/kl-approx.html.
+    """
+    x = log_ratio.clamp(-FAR, FAR)
+    return x.expm1() - x

@@ -1,0 +1,238 @@
+"""Log-probabilities of the tokens that were sampled, under the policy as it is now.
+
+Model inputs that begin alike are computed once. The gradient is the same and the cost is that
+of what differs: in last-state context a batch of five thousand turns is a few hundred distinct
+contexts, each with a handful of distinct actions. An input is a context followed by a small
+tree of everything that was said after it; each branch sees the context and itself.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import torch
+
+from guerdon import segments
+from guerdon.batch import Batch
+from guerdon.errors import ShapeError
+
+Array = np.ndarray
+LARGEST = 3  # a context is merged while its tree is at most this many times as long: attention is quadratic
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """The distinct model inputs of a batch, and where each sampled token is read off them.
+
+    Attributes:
+        ids: per input its token ids: a context and then a tree.
+        parent: per input the place before each place; -1 for the first. Where nothing branches
+            that is the place to the left.
+        length: (inputs,) how long each is.
+        token: (n,) which tokens of the batch were sampled; the n entries below are theirs.
+        row, place: the input, and the place in it whose next-token distribution is theirs.
+        target: their token ids.
+    """
+
+    ids: list[Array]
+    parent: list[Array]
+    length: Array
+    token: Array
+    row: Array
+    place: Array
+    target: Array
+
+    @classmethod
+    def of(cls, batch: Batch, trees: bool = True) -> Inputs:
+        """The distinct inputs of a batch, by `sequence`; with `trees`, those of one context are merged."""
+        batch.need(("token_id", "sampled", "sequence"), "Inputs.of")
+        of_token = segments.dense(batch["sequence"].values)[batch.step_of_token]
+        place, length = segments.position(of_token), segments.count(of_token)
+        ids = np.full((len(length), int(length.max(initial=0))), -1)
+        ids[of_token, place] = batch["token_id"].values
+        first, copy = _distinct(ids)
+        token = np.flatnonzero(batch["sampled"].values)
+        if (place[token] == 0).any():
+            raise ShapeError(
+                "Inputs.of: a model input begins with a sampled token; something must be read before it; "
+                "put at least one observation token first"
+            )
+        row, before = copy[of_token[token]], place[token] - 1
+        context = np.full(len(first), ids.shape[1])
+        np.minimum.at(context, row, before + 1)
+        plain = [ids[f, : length[f]] for f in first]
+        merged, parent, where_row, where_place = _merge(plain, context, trees)
+        target = batch["token_id"].values[token]
+        where = where_place[row, before]
+        return cls(merged, parent, np.array([len(m) for m in merged]), token, where_row[row], where, target)
+
+    def chunks(self, rows: Array, most: int) -> Iterator[Array]:
+        """The rows, longest first, in pieces of at most `most` padded tokens."""
+        rows = rows[np.argsort(self.length[rows], kind="stable")]
+        while len(rows):
+            some = max(1, most // int(self.length[rows[-1]]))
+            yield rows[-some:]
+            rows = rows[:-some]
+
+
+def _distinct(ids: Array) -> tuple[Array, Array]:
+    """First places of the distinct rows, and which of them each row equals."""
+    # A random linear hash finds the copies in one sort of numbers; that they are copies is then checked.
+    weight = np.random.default_rng(0).integers(1, 1 << 62, ids.shape[1])
+    _, first, copy = np.unique((ids + 1) @ weight, return_index=True, return_inverse=True)
+    if not np.array_equal(ids[first][copy], ids):
+        _, first, copy = np.unique(ids, axis=0, return_index=True, return_inverse=True)
+    return first, copy.reshape(-1)
+
+
+def _merge(plain: list[Array], context: Array, trees: bool) -> tuple[list[Array], list[Array], Array, Array]:
+    """Rows of one context become a context and a tree.
+
+    Returns:
+        The new rows, their parents, and for each plain row its new row (n,) and for each of
+        its places the new place (n, longest). A plain row's last token is read by nobody, so it is
+        left out.
+    """
+    alike: dict[Any, list[int]] = defaultdict(list)
+    for i, (row, c) in enumerate(zip(plain, context, strict=True)):
+        alike[row[:c].tobytes() if trees else i].append(i)
+    where_row = np.zeros(len(plain), np.int64)
+    where_place = np.zeros((len(plain), max(map(len, plain), default=0)), np.int64)
+    rows: list[Array] = []
+    parents: list[Array] = []
+    for members in alike.values():
+        c = int(context[members[0]])
+        after = sum(len(plain[i]) - 1 - c for i in members)
+        for some in [members] if after <= LARGEST * c + 64 else [[i] for i in members]:
+            ids, parent = plain[some[0]][:c].tolist(), list(range(-1, c - 1))
+            known: dict[tuple[int, int], int] = {}
+            for i in some:
+                where_row[i], at, places = len(rows), c - 1, list(range(c))
+                for t in plain[i][c:-1].tolist():
+                    if (at, t) not in known:
+                        known[at, t] = len(ids)
+                        ids.append(t)
+                        parent.append(at)
+                    at = known[at, t]
+                    places.append(at)
+                where_place[i, : len(places)] = places
+            rows.append(np.array(ids, np.int64))
+            parents.append(np.array(parent, np.int64))
+    return rows, parents, where_row, where_place
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """What a forward pass says of sampled tokens.
+
+    Attributes:
+        at: positions into `Inputs.token` of the tokens, in the order of the tensors.
+        logprob, entropy: one per token. `entropy` is None unless asked for.
+        hidden: (tokens, width) the last hidden state before each token; None unless asked for.
+    """
+
+    at: Array
+    logprob: torch.Tensor
+    entropy: torch.Tensor | None = None
+    hidden: torch.Tensor | None = None
+
+
+def score(
+    model: Any,
+    inputs: Inputs,
+    rows: Array,
+    temperature: float,
+    kept: Array | None = None,
+    *,
+    entropy: bool = False,
+    hidden: bool = False,
+) -> Scored:
+    """Runs the model over some distinct inputs and reads off their sampled tokens.
+
+    Args:
+        rows: which inputs.
+        kept: true for the sampled tokens that are wanted; None: all that stand in `rows`.
+    """
+
+    def tensor(x: Array) -> torch.Tensor:
+        return torch.from_numpy(np.ascontiguousarray(x)).to(model.device)
+
+    local = np.full(len(inputs.ids), -1)
+    local[rows] = np.arange(len(rows))
+    here = local[inputs.row] >= 0
+    at = np.flatnonzero(here if kept is None else here & kept)
+    ids, reading = _layout([inputs.ids[r] for r in rows], [inputs.parent[r] for r in rows])
+    # Equal tokens after equal contexts are read off once, then copied to every token of the batch.
+    width, many = ids.shape[1], int(inputs.target.max()) + 1
+    code = (local[inputs.row[at]] * width + inputs.place[at]) * many + inputs.target[at]
+    code, copy = np.unique(code, return_inverse=True)
+    row, place, target = code // many // width, code // many % width, code % many
+    keep, column = np.unique(place, return_inverse=True)
+    out = model(
+        tensor(ids),
+        use_cache=False,
+        logits_to_keep=tensor(keep),
+        output_hidden_states=hidden,
+        **{name: tensor(x) for name, x in reading.items()},
+    )
+    row_, copy_ = tensor(row), tensor(copy)
+    log = (out.logits[row_, tensor(column)].float() / temperature).log_softmax(-1)
+    chosen = log.gather(1, tensor(target)[:, None])[:, 0][copy_]
+    spread = -(log.exp() * log).sum(-1)[copy_] if entropy else None
+    state = out.hidden_states[-1][row_, tensor(place)][copy_] if hidden else None
+    return Scored(at, chosen, spread, state)
+
+
+def _layout(ids: list[Array], parents: list[Array]) -> tuple[Array, dict[str, Array]]:
+    """Padded ids and, where something branches, the mask of who sees whom and the positions."""
+    width = max(map(len, ids))
+    padded, parent = np.zeros((len(ids), width), np.int64), np.tile(np.arange(width) - 1, (len(ids), 1))
+    for i, (row, p) in enumerate(zip(ids, parents, strict=True)):
+        padded[i, : len(row)], parent[i, : len(row)] = row, p
+    if (parent == np.arange(width) - 1).all():
+        return padded, {}  # causal attention and its own positions are right: padding is to the right
+    sees = np.zeros((len(ids), width, width), bool)
+    depth = np.zeros((len(ids), width), np.int64)
+    every = np.arange(len(ids))
+    sees[:, 0, 0] = True
+    for at in range(1, width):
+        sees[:, at] = sees[every, parent[:, at]]
+        sees[:, at, at] = True
+        depth[:, at] = depth[every, parent[:, at]] + 1
+    return padded, {"attention_mask": sees[:, None], "position_ids": depth}
+
+
+_branches: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
+
+
+@torch.no_grad()
+def branches(model: Any) -> bool:
+    """True if the model reads a tree as it reads its branches: tried out once on a small one."""
+    if model not in _branches:
+        ids, parent = [np.array([1, 2, 3, 2, 3])], [np.array([-1, 0, 1, 0, 3])]  # 1 (2 3 | 2 3)
+        padded, reading = _layout(ids, parent)
+        device = model.device
+        try:
+            tree = model(torch.from_numpy(padded).to(device), use_cache=False,
+                         **{k: torch.from_numpy(v).to(device) for k, v in reading.items()}).logits[0]  # fmt: skip
+            plain = model(torch.tensor([[1, 2, 3]], device=device), use_cache=False).logits[0]
+            _branches[model] = torch.allclose(tree[[0, 1, 2, 3, 4]], plain[[0, 1, 2, 1, 2]], rtol=1e-3, atol=1e-4)
+        except (RuntimeError, ValueError, TypeError, IndexError):  # an attention that takes no such mask
+            _branches[model] = False
+    return _branches[model]
+
+
+@torch.no_grad()
+def logprobs(model: Any, batch: Batch, temperature: float = 1.0, most: int = 16_384) -> Array:
+    """Per token of the batch, its log-probability under the model; NaN where nothing was sampled."""
+    inputs = Inputs.of(batch, branches(model))
+    out = np.full(batch.size("token"), np.nan)
+    for rows in inputs.chunks(np.arange(len(inputs.ids)), most):
+        scored = score(model, inputs, rows, temperature)
+        out[inputs.token[scored.at]] = scored.logprob.float().cpu().numpy()
+    return out

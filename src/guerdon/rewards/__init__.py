@@ -1,0 +1,41 @@
+"""What it is worth: the Term algebra, shaping, gates, potentials, spreading. Pure numpy.
+
+    worth = at_end(fact("outcome")) + 0.1 * potential(fact("progress"), gamma=1.0)
+    batch = reward(batch, worth)
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from guerdon.batch import Batch
+from guerdon.rewards.potential import interpolated, potential
+from guerdon.rewards.shaping import affine, backward_delta, clip, delta, gate, tiers
+from guerdon.rewards.spread import spread, uniform
+from guerdon.rewards.term import Term, at_end, broadcast, fact, final, mean, total
+
+__all__ = [
+    "Term", "affine", "at_end", "backward_delta", "broadcast", "clip", "delta", "fact", "final", "gate",
+    "interpolated", "mean", "potential", "reward", "spread", "tiers", "total", "uniform",
+]  # fmt: skip
+
+
+def reward(batch: Batch, term: Term) -> Batch:
+    """Puts the term's column on the batch as `worth`, and each part as `worth/NAME`.
+
+    A term that is no sum is its own one part. Parts of equal name are numbered: `worth/NAME`,
+    `worth/NAME#2`. What an earlier reward left under these names is taken off.
+
+    Example:
+        >>> batch = Batch.from_steps(group=[0, 0], trajectory=[0, 0], reward=[1.0, 2.0])
+        >>> sorted(c for c in reward(batch, fact("reward") - 0.5 * fact("terminated")).columns if "worth" in c)
+        ['worth', 'worth/reward', 'worth/terminated']
+    """
+    column = term(batch)
+    kept = {name: c for name, c in batch.columns.items() if name != "worth" and not name.startswith("worth/")}
+    new = {"worth": column}
+    seen: dict[str, int] = {}
+    for name, part in column.parts or ((term.name, column),):
+        seen[name] = seen.get(name, 0) + 1
+        new[f"worth/{name}" if seen[name] == 1 else f"worth/{name}#{seen[name]}"] = part
+    return replace(batch, columns={**kept, **new})

@@ -1,0 +1,179 @@
+"""Maps of a term's values: clip, affine, tiers, gates and differences.
+
+`gate` keeps the parts of a sum. Under the others a sum becomes one term; to see its parts,
+map each summand and add.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from guerdon import segments
+from guerdon.batch import LEVELS, Batch, Column
+from guerdon.errors import LevelError, ShapeError
+from guerdon.rewards.term import WAYS_OUT, Term, floats, mapped, need_level
+
+Array = np.ndarray
+
+
+def affine(term: Term, scale: float = 1.0, offset: float = 0.0) -> Term:
+    """`scale * x + offset`, per item of the term's own level.
+
+    Example:
+        >>> from guerdon.rewards import fact
+        >>> batch = Batch.from_steps(group=[0, 0], trajectory=[0, 0], reward=[-1.0, 1.0])
+        >>> affine(fact("reward"), scale=0.5, offset=0.5)(batch).values
+        array([0., 1.])
+    """
+    return replace(_pointwise(term, term.name, lambda x: scale * x + offset), affine_of=term.affine_of)
+
+
+def clip(term: Term, low: float | None = None, high: float | None = None) -> Term:
+    """Values below `low` become `low`, values above `high` become `high`.
+
+    Example:
+        >>> from guerdon.rewards import fact
+        >>> batch = Batch.from_steps(group=[0, 0], trajectory=[0, 0], reward=[-1.0, 1.0])
+        >>> clip(fact("reward"), high=0.0)(batch).values
+        array([-1.,  0.])
+
+    References:
+        Gao et al., On Designing Effective RL Reward at Training Time for LLM Reasoning, 2024,
+        arXiv:2410.15115: clip of `p - eta` with high=0.
+    """
+    if low is None and high is None:
+        raise ShapeError(f"clip: {term.name!r} got neither low nor high; one is needed; give low= or high=")
+    if low is not None and high is not None and low > high:
+        raise ShapeError(f"clip: low={low} and high={high}; low must not be above high; swap them")
+    return _pointwise(term, f"clip({term.name})", lambda x: np.clip(x, low, high))
+
+
+def tiers(term: Term, at: Sequence[float], values: Sequence[float]) -> Term:
+    """A ladder: which of the ascending thresholds a value reaches decides what it is worth.
+
+        worth = values[number of thresholds at or below x]
+
+    Args:
+        at: k ascending thresholds.
+        values: k + 1 worths: below the first, from the first on, ..., from the last on.
+
+    Example:
+        >>> from guerdon.rewards import fact
+        >>> batch = Batch.from_steps(group=[0, 0, 0], trajectory=[0, 0, 0], reward=[0.2, 0.5, 1.0])
+        >>> tiers(fact("reward"), at=(0.5, 1.0), values=(-1.0, 0.0, 1.0))(batch).values
+        array([-1.,  0.,  1.])
+    """
+    edges, worth = np.asarray(at, np.float64), np.asarray(values, np.float64)
+    if len(worth) != len(edges) + 1:
+        raise ShapeError(f"tiers: {len(edges)} thresholds and {len(worth)} values; one value more than thresholds is "
+                         "needed; the first is for what is below every threshold")  # fmt: skip
+    if (np.diff(edges) <= 0).any():
+        raise ShapeError(f"tiers: thresholds {tuple(at)} do not ascend; sort them, each once")
+    return _pointwise(term, f"tiers({term.name})", lambda x: worth[np.searchsorted(edges, x, side="right")])
+
+
+def gate(term: Term, *, when: Term, above: float = 0.0) -> Term:
+    """The term where `when` is above `above`, 0 elsewhere.
+
+        g[i] = x[i] if when[i] > above else 0
+
+    Where the gate is shut the term is not read, so the value is 0 and scored even where the
+    term is missing. Where `when` is missing the value is missing.
+
+    Args:
+        when: a term at the same level, or coarser: a step term may stand behind a
+            trajectory's condition. This is the one place where a level is lifted without
+            being asked for.
+
+    Raises:
+        LevelError: when called, if `when` is finer than the term.
+
+    Example:
+        >>> from guerdon.rewards import fact
+        >>> batch = Batch.from_steps(group=[0, 0, 0], trajectory=[0, 0, 1], reward=[1.0, 2.0, -3.0])
+        >>> gate(fact("reward"), when=fact("outcome"))(batch).values
+        array([1., 2., 0.])
+
+    References:
+        Gated Reward Accumulation: a lower-priority reward counts only while every higher one
+        clears its gate.
+    """
+
+    def shut(batch: Batch, column: Column) -> Column:
+        key = when(batch)
+        if LEVELS.index(key.level) < LEVELS.index(column.level):
+            raise LevelError(
+                f"gate: {term.name!r} is at {column.level} level and its condition {when.name!r} at the finer "
+                f"{key.level} level; a condition of the same or a coarser level is needed; {WAYS_OUT}"
+            )
+        key = batch.lift(Column(key.level, key.values, key.valid), column.level)
+        is_open = key.valid & (key.filled(-np.inf) > above)
+        return floats(column, np.where(is_open, column.values, 0.0), key.valid & (column.valid | ~is_open))
+
+    return mapped(term, shut, observers=when.observers)
+
+
+def delta(term: Term, start: float = 0.0) -> Term:
+    """Forward difference, progress: what a step added.
+
+        d[0] = x[0] - start,   d[t] = x[t] - x[t-1]
+
+    The steps of a trajectory add up to its last x less `start`. A missing value makes its
+    own step and the next one missing.
+
+    Example:
+        >>> from guerdon.rewards import fact
+        >>> batch = Batch.from_steps(group=[0, 0, 0], trajectory=[0, 0, 0], reward=[0.5, 0.5, 1.0])
+        >>> delta(fact("reward"))(batch).values
+        array([0.5, 0. , 0.5])
+    """
+
+    def score(batch: Batch) -> Column:
+        column, owner = term(batch), batch.trajectory_of_step
+        need_level("delta", term.name, column, "step")
+        before = segments.shift(column.values, owner, float(start))
+        return floats(column, column.values - before, column.valid & segments.shift(column.valid, owner, True))
+
+    return Term(f"delta({term.name})", score, term.observers)
+
+
+def backward_delta(term: Term) -> Term:
+    """Backward difference: the return from a step is that step's own score, however many follow.
+
+        r[k] = p[k] - p[k+1]  for k < K-1,   r[K-1] = p[K-1],   r[K] = 0      (steps 1..K)
+
+    so the sum of r from step k on is p[k] for k < K, and 0 from the last step, which is left
+    to the outcome. This is not `delta` with the sign turned: `delta` pays for what rose,
+    this one for standing high. It telescopes undiscounted only.
+
+    Example:
+        >>> from guerdon.rewards import fact
+        >>> batch = Batch.from_steps(group=[0, 0, 0], trajectory=[0, 0, 0], reward=[0.5, 0.25, 1.0])
+        >>> backward_delta(fact("reward"))(batch).values
+        array([0.25, 0.25, 0.  ])
+
+    References:
+        Gao et al., 2024, arXiv:2410.15115, the Delta mechanism.
+    """
+
+    def score(batch: Batch) -> Column:
+        column, owner = term(batch), batch.trajectory_of_step
+        need_level("backward_delta", term.name, column, "step")
+        follow = segments.count(owner, batch.size("trajectory"))[owner] - 1 - segments.position(owner)
+        after, known = np.append(column.values[1:], 0.0), np.append(column.valid[1:], True)
+        values = np.where(follow == 1, column.values, column.values - after)
+        valid = column.valid & (known | (follow == 1))
+        return floats(column, np.where(follow == 0, 0.0, values), valid | (follow == 0))
+
+    return Term(f"backward_delta({term.name})", score, term.observers)
+
+
+def _pointwise(term: Term, name: str, f: Callable[[Array], Array]) -> Term:
+    def score(batch: Batch) -> Column:
+        column = term(batch)
+        return floats(column, f(np.where(column.valid, column.values, 0.0)), column.valid)
+
+    return Term(name, score, term.observers)

@@ -1,0 +1,110 @@
+"""Plays tasks and writes down what happened; a broken environment is a record, never a crash."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from guerdon.environments.base import Seen
+from guerdon.environments.vector import Vector
+from guerdon.errors import EnvironmentFault
+from guerdon.records import Ended, Step, Task, Trajectory
+
+
+class Acted(Protocol):
+    """What a player says for one turn."""
+
+    text: str
+    tokens: Sequence[int] | None
+    logprobs: Sequence[float] | None
+    sequence: int | None
+
+
+Player = Callable[[Sequence[int], Sequence[Seen]], Sequence[Acted]]
+"""From slots and what each sees to one action each."""
+
+
+class _Log:
+    """One trajectory being written."""
+
+    def __init__(self, task: Task, group: str | int, first: Seen | EnvironmentFault) -> None:
+        self.task, self.group, self.now = task, group, first
+        self.steps: list[Step] = []
+        self.act: Acted | None = None
+
+    @property
+    def over(self) -> bool:
+        return isinstance(self.now, EnvironmentFault) or self.now.terminated or self.now.truncated
+
+    def saw(self, after: Seen | EnvironmentFault) -> None:
+        """Writes the step down: what was seen, what was done, what came of it."""
+        before, act = self.now, self.act
+        lost = isinstance(after, EnvironmentFault)
+        self.steps.append(
+            Step(
+                observation=before.observation,
+                action=act.text,
+                reward=None if lost else after.reward,
+                state=before.state,
+                next_state=None if lost else after.state,
+                facts={} if lost else after.facts,
+                tokens=act.tokens,
+                logprobs=act.logprobs,
+                sequence=act.sequence,
+                terminated=not lost and after.terminated,
+            )
+        )
+        self.now = after
+
+    def done(self) -> Trajectory:
+        """The whole record."""
+        if isinstance(self.now, EnvironmentFault):
+            ended = Ended.failed(at=max(0, len(self.steps) - 1), cause=str(self.now))
+            return Trajectory(self.group, self.task, tuple(self.steps), None, ended)
+        ended = Ended.finished() if self.now.terminated else Ended.truncated("horizon")
+        return Trajectory(self.group, self.task, tuple(self.steps), self.now.outcome, ended)
+
+
+def play(
+    player: Player,
+    vector: Vector,
+    tasks: Sequence[Task],
+    groups: Sequence[str | int] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> list[Trajectory]:
+    """Plays every task once, all at the same time, to its end.
+
+    Args:
+        player: chooses the actions.
+        vector: the environments, slot i for tasks[i].
+        groups: what each play is compared with; by default each is alone.
+        progress: called after each turn with the number of plays that are over.
+
+    Returns:
+        One trajectory per task, in order. A play whose environment raised, hung past its
+        deadline or returned nonsense ended as `failed(at, cause)`; the others go on.
+    """
+    groups = range(len(tasks)) if groups is None else groups
+    logs = [_Log(t, g, first) for t, g, first in zip(tasks, groups, vector.reset(tasks), strict=True)]
+    while active := [slot for slot, log in enumerate(logs) if not log.over]:
+        acts = player(active, [logs[slot].now for slot in active])
+        for slot, act in zip(active, acts, strict=True):
+            logs[slot].act = act
+        after = vector.step({slot: logs[slot].act.text for slot in active})
+        for slot in active:
+            logs[slot].saw(after[slot])
+        if progress:
+            progress(sum(log.over for log in logs))
+    return [log.done() for log in logs]
+
+
+def repeated(tasks: Sequence[Task], times: int) -> tuple[list[Task], list[int]]:
+    """Each task `times` times, side by side, and the group number of each play.
+
+    Example:
+        >>> repeated([Task("a"), Task("b")], 2)[1]
+        [0, 0, 1, 1]
+    """
+    return [t for t in tasks for _ in range(times)], np.repeat(np.arange(len(tasks)), times).tolist()

@@ -1,0 +1,134 @@
+"""How a run is done, as against what it trains: sizes, rates, budgets. One frozen record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from guerdon.errors import UnknownNameError
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything about a run that is not the recipe, the environment or the seed.
+
+    Attributes:
+        steps: environment steps after which training stops; None: no such limit.
+        iterations: updates after which training stops.
+        prompts: tasks per iteration, each a group.
+        plays: plays per task.
+        epochs: passes over each batch.
+        minibatches: optimiser steps per pass.
+        lr: of Adam, constant.
+        clip_gradient: the largest gradient norm.
+        entropy: weight of the entropy bonus.
+        kl: weight of KL to the policy that training began with; 0 keeps no reference model.
+        temperature: of sampling.
+        most: the most tokens of an action.
+        history: True reads the whole history, False the last state.
+        memory: with the last state, how many past actions are read with it.
+        width, layers, heads, longest: of the small model, where no other is given.
+        warm_up_plays: scripted plays per training task that the policy imitates first.
+        warm_up_noise: share of random actions in them; 1 is random play.
+        warm_up_epochs: passes over them.
+        warm_up_lr: learning rate of the imitation.
+        eval_every: iterations between evaluations; 0: only at the end.
+        eval_plays: plays of an evaluation, spread over its tasks.
+        final_plays: plays of the last evaluation, on test and on training tasks each.
+        save_every: iterations between saved batches.
+        checkpoint_every: iterations between checkpoints.
+        chunk: the most padded tokens in one forward pass.
+        deadline: seconds that one call of an environment may take.
+        threads: of torch on a CPU.
+    """
+
+    steps: int | None = None
+    iterations: int = 100
+    prompts: int = 8
+    plays: int = 8
+    epochs: int = 1
+    minibatches: int = 4
+    lr: float = 1e-3
+    clip_gradient: float = 1.0
+    entropy: float = 0.0
+    kl: float = 0.0
+    temperature: float = 1.0
+    most: int = 8
+    history: bool = False
+    memory: int = 0
+    width: int = 64
+    layers: int = 2
+    heads: int = 4
+    longest: int = 1024
+    warm_up_plays: int = 0
+    warm_up_noise: float = 1.0
+    warm_up_epochs: int = 1
+    warm_up_lr: float = 1e-3
+    eval_every: int = 10
+    eval_plays: int = 64
+    final_plays: int = 256
+    save_every: int = 20
+    checkpoint_every: int = 1
+    chunk: int = 16_384
+    deadline: float = 30.0
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        least = {"prompts": 1, "plays": 1, "epochs": 1, "minibatches": 1, "iterations": 0, "threads": 1, "checkpoint_every": 1,
+                 "save_every": 1, "most": 1, "chunk": 1, "final_plays": 1}  # fmt: skip
+        for name, low in least.items():
+            if getattr(self, name) < low:
+                raise ValueError(f"Config: {name} is {getattr(self, name)}; it must be at least {low}; raise it")
+        for name in ("lr", "temperature", "clip_gradient", "warm_up_lr", "deadline"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"Config: {name} is {getattr(self, name)}; it must be positive; raise it")
+
+    def changed(self, options: Mapping[str, Any]) -> Config:
+        """The same with these options; text values are read as the option's type.
+
+        Example:
+            >>> Config().changed({"lr": "0.01", "history": "true"}).lr
+            0.01
+        """
+        types = {f.name: f.type for f in fields(self)}
+        out = {}
+        for name, value in options.items():
+            if name not in types:
+                raise UnknownNameError(
+                    f"Config: there is no option {name!r}; the options are {', '.join(sorted(types))}; use one of these"
+                )
+            out[name] = _read(name, str(types[name]), value) if isinstance(value, str) else value
+        return replace(self, **out)
+
+    def asdict(self) -> dict[str, Any]:
+        """As plain values, for run.json."""
+        return asdict(self)
+
+
+def _read(name: str, kind: str, text: str) -> Any:
+    try:
+        if kind == "bool":
+            return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[text.lower()]
+        if text.lower() == "none" and "None" in kind:
+            return None
+        return float(text) if kind == "float" else int(text)
+    except (ValueError, KeyError):
+        raise ValueError(f"Config: {name} is {text!r}; a value of type {kind} is needed; write one like {name}=1") from None
+
+
+PRESETS: dict[str, Config] = {
+    "keydoor": Config(
+        prompts=16, plays=8, minibatches=4, lr=2e-3, entropy=0.003, most=4, longest=512,
+        warm_up_plays=4, warm_up_noise=1.0, warm_up_epochs=2, warm_up_lr=3e-3, eval_every=20, eval_plays=64,
+    ),
+    "textworld": Config(
+        prompts=10, plays=4, minibatches=4, lr=1e-3, entropy=0.003, most=12, longest=1024, memory=1, width=128,
+        warm_up_plays=2, warm_up_noise=0.0, warm_up_epochs=10, warm_up_lr=2e-3, eval_every=10, eval_plays=40, final_plays=80,
+    ),
+}  # fmt: skip
+
+
+def preset(environment: str) -> Config:
+    """The configuration that fits an environment on two cores; the general one for others."""
+    return PRESETS.get(environment, Config())

@@ -1,0 +1,87 @@
+"""The loop: one iteration is the flow, from tasks to an update. Read this file first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from guerdon import store
+from guerdon.batch import Batch
+from guerdon.credit import assign
+from guerdon.errors import DivergedError
+from guerdon.evidence import observe
+from guerdon.rewards import reward
+from guerdon.rollouts import by_policy, play
+from guerdon.training.evaluate import evaluate, summarise
+from guerdon.training.measure import measure
+from guerdon.training.run import SAMPLE, SPLIT, Clock, Run
+from guerdon.training.update import update
+from guerdon.training.warmup import warm_up
+
+Watch = Callable[[Run, Mapping[str, Any]], None]
+
+
+def train(run: Run, resume: bool = False, watch: Watch = lambda run, metrics: None) -> dict[str, Any]:
+    """Trains until the run's budget is spent, and writes its folder.
+
+    Args:
+        run: the recipe, the environment, the policy and the folder.
+        resume: go on from the newest checkpoint in the folder.
+        watch: called after every iteration, for progress bars.
+
+    Returns:
+        What is in summary.json.
+
+    Raises:
+        DivergedError: a loss was not finite; the batch is in `batches/diverged.parquet`.
+    """
+    run.open(resume)
+    if run.iteration == 0:
+        warm_up(run, watch)
+    while not run.over:
+        with Clock(run):
+            batch = gather(run)
+            metrics = learn(run, batch)
+        metrics = measure(run, batch, metrics)
+        if run.config.eval_every and run.iteration % run.config.eval_every == 0:
+            metrics["eval"] = evaluate(run, run.config.eval_plays)
+        if run.iteration % run.config.save_every == 0 or run.iteration == 1 or run.over:
+            run.keep_batch(batch)
+        store.append_jsonl(run.folder / "metrics.jsonl", metrics)
+        if run.iteration % run.config.checkpoint_every == 0 or run.over:
+            run.save()
+        watch(run, metrics)
+    return summarise(run)
+
+
+def gather(run: Run) -> Batch:
+    """Plays, and adds columns stage by stage: facts, then what they are worth, then which step earned it."""
+    tasks, groups = run.draw(run.iteration)
+    player = by_policy(run.policy, run.generator(SAMPLE, run.iteration))
+    with run.precision():
+        trajectories = play(player, run.vector, tasks, groups)
+    batch = Batch.of(trajectories)
+    batch = observe(batch, run.recipe.reward.observers)
+    if run.critic:
+        batch = run.critic.observe(batch)
+    batch = reward(batch, run.recipe.reward)
+    return assign(batch, run.recipe.credit)
+
+
+def learn(run: Run, batch: Batch) -> dict[str, float]:
+    """Changes the weights by a batch with advantages."""
+    seed = int(run.rng(SPLIT, run.iteration).integers(1 << 62))
+    model = run.policy.model
+    try:
+        with run.precision():
+            metrics = update(model, run.optimizer, run.objective, batch, run.config, seed, run.reference)
+    except DivergedError as error:
+        run.keep_batch(batch, "diverged")
+        raise DivergedError(f"{error}; the batch is in {run.folder / 'batches' / 'diverged.parquet'}") from error
+    if run.critic:
+        metrics |= run.critic.fit(batch)
+    run.policy.forget()
+    run.iteration += 1
+    run.env_steps += batch.size("step")
+    run.tokens += int(batch["sampled"].values.sum())
+    return metrics

@@ -1,0 +1,236 @@
+"""A run: what it trains, where it writes, and how it goes on after it was stopped."""
+
+from __future__ import annotations
+
+import copy
+import platform
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from guerdon import store
+from guerdon.batch import Batch
+from guerdon.environments.base import Family
+from guerdon.environments.vector import Vector
+from guerdon.environments.vector import of as vector_of
+from guerdon.errors import RunFolderError
+from guerdon.objectives import KL, Entropy
+from guerdon.policies import LanguagePolicy, LastState, WholeHistory, load, small
+from guerdon.recipes import Recipe
+from guerdon.records import Task
+from guerdon.rollouts import repeated
+from guerdon.training import checkpoints
+from guerdon.training.config import Config
+from guerdon.training.critic import ValueModel
+
+DRAW, SAMPLE, SPLIT, TEST, WARM = range(5)  # what a random stream of an iteration is for
+
+
+@dataclass
+class Run:
+    """One recipe, one environment, one seed, one folder.
+
+    Attributes:
+        path: a Hugging Face model to train; None for a small one made from a config.
+        role: "method", "baseline" or "control", for the report.
+    """
+
+    family: Family
+    recipe: Recipe
+    config: Config
+    seed: int
+    folder: Path
+    path: str | None = None
+    role: str = "method"
+    policy: LanguagePolicy = field(init=False)
+    vector: Vector = field(init=False)
+    iteration: int = field(init=False, default=0)
+    env_steps: int = field(init=False, default=0)
+    tokens: int = field(init=False, default=0)
+    seconds: float = field(init=False, default=0.0)
+    warm_up: dict[str, Any] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        torch.set_num_threads(self.config.threads)
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.policy = self._policy()
+        self.vector = vector_of(self.family, deadline=self.config.deadline)
+        self.train, self.test = list(self.family.tasks("train")), list(self.family.tasks("test"))
+        self.objective = self.recipe.objective
+        if self.config.entropy:
+            self.objective = self.objective + Entropy(self.config.entropy)
+        if self.config.kl:
+            self.objective = self.objective + KL(self.config.kl)
+        self.optimizer = torch.optim.AdamW(self.policy.model.parameters(), lr=self.config.lr, weight_decay=0.0)
+        self.critic = ValueModel(self.policy, self.recipe, self.seed) if self.recipe.critic else None
+        self.reference: Any = None
+
+    def _policy(self) -> LanguagePolicy:
+        c = self.config
+        reading = WholeHistory() if c.history else LastState(c.memory)
+        common = {"context": reading, "temperature": c.temperature, "most": c.most}
+        if self.path:
+            return load(self.path, device=self.device, **common)
+        policy = small(
+            self.family.words(), width=c.width, layers=c.layers, heads=c.heads, longest=c.longest, seed=self.seed, **common
+        )
+        policy.model.to(self.device)
+        return policy
+
+    # Randomness: a stream for each purpose of each iteration, so nothing depends on what ran before.
+
+    def rng(self, purpose: int, iteration: int) -> np.random.Generator:
+        """A numpy generator for one purpose of one iteration."""
+        return np.random.default_rng((self.seed, iteration, purpose))
+
+    def generator(self, purpose: int, iteration: int) -> torch.Generator:
+        """A torch generator for one purpose of one iteration."""
+        return torch.Generator().manual_seed(int(self.rng(purpose, iteration).integers(1 << 62)))
+
+    def draw(self, iteration: int) -> tuple[list[Task], list[int]]:
+        """The tasks of an iteration, each repeated for its group. A pass over the tasks has each of them once."""
+        n, per = len(self.train), self.config.prompts
+        places = range(iteration * per, (iteration + 1) * per)
+        order = {lap: self.rng(DRAW, lap).permutation(n) for lap in {p // n for p in places}}
+        return repeated([self.train[order[p // n][p % n]] for p in places], self.config.plays)
+
+    def precision(self) -> Any:
+        """bf16 where there is a GPU, float32 on a CPU."""
+        return torch.autocast("cuda", torch.bfloat16) if self.device == "cuda" else nullcontext()
+
+    @property
+    def over(self) -> bool:
+        """True when the budget of steps or of iterations is spent."""
+        spent = self.config.steps is not None and self.env_steps >= self.config.steps
+        return spent or (self.config.steps is None and self.iteration >= self.config.iterations)
+
+    # The folder.
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What makes this the same run as another."""
+        return {
+            "recipe": self.recipe.name,
+            "env": self.family.name,
+            "env_options": dict(self.family.options),
+            "seed": self.seed,
+            "policy": self.path,
+            "config": self.config.asdict(),
+        }
+
+    def open(self, resume: bool) -> None:
+        """Takes the folder: begins in an empty one, goes on in its own, refuses another's."""
+        record = self.folder / "run.json"
+        if record.exists():
+            self._same(store.read_json(record))
+            if not resume:
+                raise RunFolderError(
+                    f"train: {self.folder} already holds this run; an empty folder is needed; "
+                    "add --resume to go on with it, or give another --out"
+                )
+            self._restore()
+            return
+        if self.folder.exists() and any(self.folder.iterdir()):
+            raise RunFolderError(
+                f"train: {self.folder} holds files that are not a run of Guerdon; an empty folder is needed; give another --out"
+            )
+        self.folder.mkdir(parents=True, exist_ok=True)
+        about = {**self.identity, "role": self.role, "told": self.recipe.told, "command": " ".join(sys.argv)}
+        store.write_json(record, {"guerdon": version("guerdon"), **about, "versions": _versions(), "machine": _machine()})
+
+    def _same(self, other: Mapping[str, Any]) -> None:
+        changed = [k for k, v in self.identity.items() if _plain(other.get(k)) != _plain(v)]
+        if changed:
+            was = {k: other.get(k) for k in changed if k != "config"}
+            if "config" in changed:
+                mine, theirs = self.identity["config"], other.get("config") or {}
+                was |= {k: theirs.get(k) for k in mine if _plain(theirs.get(k)) != _plain(mine[k])}
+            raise RunFolderError(
+                f"train: {self.folder} holds another run ({', '.join(f'{k}={v}' for k, v in was.items())}); "
+                "a folder of its own is needed for each run; give another --out"
+            )
+
+    def save(self) -> None:
+        """Writes a checkpoint of everything that the next iteration depends on."""
+        state = {
+            "model": self.policy.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "critic": self.critic.state_dict() if self.critic else None,
+            "reference": self.reference.state_dict() if self.reference is not None else None,
+            "counts": {"env_steps": self.env_steps, "tokens": self.tokens, "seconds": self.seconds},
+            "warm_up": self.warm_up,
+        }
+        checkpoints.save(self.folder / "checkpoints", self.iteration, state)
+
+    def _restore(self) -> None:
+        path = checkpoints.newest(self.folder / "checkpoints")
+        if path is None:  # stopped before the first checkpoint: nothing to go on from
+            return
+        state = checkpoints.load(path)
+        self.policy.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.critic:
+            self.critic.load_state_dict(state["critic"])
+        if state["reference"] is not None:
+            self.keep_reference()
+            self.reference.load_state_dict(state["reference"])
+        self.iteration, self.warm_up = state["iteration"], state["warm_up"]
+        self.env_steps, self.tokens, self.seconds = (state["counts"][k] for k in ("env_steps", "tokens", "seconds"))
+        store.truncate_metrics(self.folder / "metrics.jsonl", self.iteration)
+
+    def keep_reference(self) -> None:
+        """Keeps a copy of the policy as it is now, for KL terms."""
+        if "ref_logprob" in self.objective.needs:
+            self.reference = copy.deepcopy(self.policy.model).requires_grad_(False)
+
+    def keep_batch(self, batch: Batch, name: str | None = None) -> None:
+        """Writes the batch of this iteration beside the metrics."""
+        folder = self.folder / "batches"
+        folder.mkdir(exist_ok=True)
+        store.write_batch(folder / f"{name or format(self.iteration, '06d')}.parquet", batch)
+
+    def close(self) -> None:
+        """Ends the environments."""
+        self.vector.close()
+
+
+class Clock:
+    """Adds the seconds that pass inside it to a run."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    def __enter__(self) -> None:
+        self.began = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self.run.seconds += time.perf_counter() - self.began
+
+
+def _plain(value: Any) -> Any:
+    return {k: _plain(v) for k, v in value.items()} if isinstance(value, Mapping) else value
+
+
+def _versions() -> dict[str, str]:
+    out = {"python": platform.python_version()}
+    for name in ("numpy", "torch", "transformers", "pyarrow"):
+        try:
+            out[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return out
+
+
+def _machine() -> dict[str, Any]:
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    import os
+
+    return {"cores": os.cpu_count(), "system": platform.platform(), "gpu": gpu}

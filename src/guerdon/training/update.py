@@ -1,0 +1,132 @@
+"""One update: from a batch with advantages to changed weights. It knows no algorithm.
+
+What it executes are per-token streams: token, old log-probability, advantage. What is done
+with them is the objective's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+from guerdon import segments
+from guerdon.batch import Batch
+from guerdon.errors import DivergedError
+from guerdon.objectives import Stream
+from guerdon.policies.score import Inputs, Scored, branches, score
+from guerdon.training.config import Config
+
+Array = np.ndarray
+
+
+class Tokens:
+    """The sampled tokens of a batch as flat arrays, with the totals that objectives divide by."""
+
+    def __init__(self, batch: Batch, inputs: Inputs, device: Any) -> None:
+        def tensor(x: Array, dtype: torch.dtype) -> torch.Tensor:
+            return torch.from_numpy(np.ascontiguousarray(x)).to(device, dtype)
+
+        at = inputs.token
+        advantage = batch.lift(batch["advantage"], "token")
+        step = batch.step_of_token[at]
+        sequence = batch.trajectory_of_step[step]
+        valid = advantage.valid[at]
+        kept = valid.astype(float)
+        self.sequence_of = sequence
+        self.old_logprob = tensor(batch["logprob"].values[at], torch.float32)
+        self.advantage = tensor(np.where(valid, advantage.values[at], 0.0), torch.float32)
+        self.weight = None if valid.all() else tensor(kept, torch.float32)
+        self.step = tensor(step, torch.int64)
+        self.sequence = tensor(sequence, torch.int64)
+        of_step = segments.total(kept, step, batch.size("step"))
+        of_sequence = segments.total(kept, sequence, batch.size("trajectory"))
+        self.totals = {
+            "tokens": int(kept.sum()),
+            "steps": int((of_step > 0).sum()),
+            "sequences": int((of_sequence > 0).sum()),
+            "longest": int(of_sequence.max(initial=0)),
+            "tokens_of_sequence": tensor(of_sequence, torch.float32),
+            "tokens_of_step": tensor(of_step, torch.float32),
+        }
+
+    def stream(self, scored: Scored, ref_logprob: torch.Tensor | None) -> Stream:
+        """The part of them that a forward pass has just scored."""
+        at = torch.from_numpy(scored.at).to(self.step.device)
+        return Stream(
+            scored.logprob, self.old_logprob[at], self.advantage[at], self.step[at], self.sequence[at],
+            entropy=scored.entropy, ref_logprob=ref_logprob,
+            weight=None if self.weight is None else self.weight[at], **self.totals,
+        )  # fmt: skip
+
+
+def update(
+    model: Any, optimizer: Any, objective: Any, batch: Batch, config: Config, seed: int, reference: Any = None
+) -> dict[str, float]:
+    """Takes `epochs * minibatches` optimiser steps on a batch.
+
+    A minibatch is a random part of the distinct model inputs; its loss is scaled by how many
+    there are, so that on average each takes the step of the whole batch.
+
+    Returns:
+        The objective's terms, the loss and the gradient norm, each the mean over optimiser steps.
+
+    Raises:
+        DivergedError: a loss or a gradient is not finite. The weights are those before that step.
+    """
+    inputs = Inputs.of(batch, branches(model))
+    tokens = Tokens(batch, inputs, model.device)
+    if not tokens.totals["tokens"]:
+        return {}
+    rng = np.random.default_rng(seed)
+    sums: dict[str, float] = {}
+    done = 0
+    for kept, chunks in _minibatches(inputs, tokens, objective.whole, config, rng):
+        optimizer.zero_grad(set_to_none=True)
+        terms: dict[str, torch.Tensor] = {}
+        for some in chunks:
+            scored = score(model, inputs, some, config.temperature, kept, entropy=True)
+            ref = None
+            if reference is not None:
+                with torch.no_grad():
+                    ref = score(reference, inputs, some, config.temperature, kept).logprob
+            stream = tokens.stream(scored, ref)
+            loss, found = objective(stream)
+            (loss * config.minibatches).backward()
+            found = {**found, "loss": loss.detach(), "entropy": stream.token_mean(scored.entropy)}
+            terms = {k: terms.get(k, 0) + v * config.minibatches for k, v in found.items()}
+        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip_gradient)
+        values = {k: float(v) for k, v in terms.items()} | {"grad_norm": float(norm)}
+        bad = [k for k in ("loss", "grad_norm") if not np.isfinite(values[k])]
+        if bad:
+            raise DivergedError(
+                f"update: {' and '.join(bad)} is {values[bad[0]]}; finite numbers are needed; "
+                "lower the learning rate, or look at the batch for extreme advantages"
+            )
+        optimizer.step()
+        done += 1
+        sums = {k: sums.get(k, 0.0) + v for k, v in values.items()}
+    return {k: v / done for k, v in sums.items()}
+
+
+def _minibatches(
+    inputs: Inputs, tokens: Tokens, whole: str, config: Config, rng: np.random.Generator
+) -> Iterator[tuple[Array, list[Array]]]:
+    """Random parts of the batch: which tokens are in, and the model inputs to run, in pieces.
+
+    A part is made of whole model inputs, so that copies stay together. An objective that needs
+    trajectories whole gets parts made of trajectories, each in one piece.
+    """
+    trajectories = whole == "sequence"
+    unit = tokens.sequence_of if trajectories else inputs.row
+    n = int(unit.max()) + 1
+    for _ in range(config.epochs):
+        for part in np.array_split(rng.permutation(n), config.minibatches):
+            chosen = np.zeros(n, bool)
+            chosen[part] = True
+            kept = chosen[unit]
+            if kept.any():
+                rows = np.unique(inputs.row[kept])
+                yield kept, [rows] if trajectories else list(inputs.chunks(rows, config.chunk))

@@ -1,0 +1,52 @@
+"""Warm-up: the policy first imitates a few scripted plays, so that what it says means something."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from guerdon.batch import Batch, Column
+from guerdon.objectives import Imitate
+from guerdon.rollouts import by_script, play, repeated
+from guerdon.training.evaluate import evaluate
+from guerdon.training.run import WARM, Clock, Run
+from guerdon.training.update import update
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def warm_up(run: Run, watch: Callable[[Run, Mapping[str, Any]], None]) -> None:
+    """Imitates `warm_up_plays` scripted plays of each training task, then saves the first checkpoint.
+
+    The environment steps of these plays are reported apart and are the same for every recipe.
+    """
+    c = run.config
+    if c.warm_up_plays:
+        with Clock(run):
+            batch = demonstrations(run)
+            settings = replace(c, epochs=1, minibatches=max(1, batch.size("step") // 128))
+            optimizer = torch.optim.AdamW(run.policy.model.parameters(), lr=c.warm_up_lr, weight_decay=0.0)
+            for epoch in range(c.warm_up_epochs):
+                seed = int(run.rng(WARM, epoch + 1).integers(1 << 62))
+                said = update(run.policy.model, optimizer, Imitate(), batch, settings, seed)
+                watch(run, {"warm_up": epoch + 1, "of": c.warm_up_epochs, **said})
+            run.policy.forget()
+        run.warm_up = {"plays": batch.size("trajectory"), "env_steps": batch.size("step"), "noise": c.warm_up_noise,
+                       "epochs": c.warm_up_epochs, "loss": said["loss"]}  # fmt: skip
+        run.warm_up |= {split: evaluate(run, c.eval_plays, split) for split in ("train", "test")}
+    run.keep_reference()
+    run.save()
+
+
+def demonstrations(run: Run) -> Batch:
+    """The scripted plays as a batch in which every action is to be imitated."""
+    tasks, groups = repeated(run.train, run.config.warm_up_plays)
+    seed = int(run.rng(WARM, 0).integers(1 << 62))
+    player = by_script(run.policy, run.vector, run.family.actions(), run.config.warm_up_noise, seed)
+    batch = Batch.of(play(player, run.vector, tasks, groups))
+    return batch.with_columns(advantage=Column.of("step", np.ones(batch.size("step"))))

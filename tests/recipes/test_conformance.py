@@ -1,0 +1,166 @@
+"""One suite for every recipe: the contract of credit, on random ragged batches."""
+
+import importlib
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import ragged_batches
+
+from guerdon import recipes
+from guerdon.batch import Batch, Column
+from guerdon.errors import ColumnError
+from guerdon.objectives import Objective
+
+METHODS = recipes.names()
+EVERY = tuple(dict.fromkeys(r.name for m in METHODS for r in (recipes.get(m), recipes.get(m).control, recipes.get(m).baseline)))
+SHUFFLED = {name for name in EVERY if "shuffled" in recipes.get(name).title}
+MIXED = {"milestones": "its shaping is compared with nothing"}
+CRITICS = {name for name in EVERY if recipes.get(name).critic}
+IN_GROUP = [m for m in METHODS if m not in MIXED and m not in CRITICS]
+
+every = pytest.mark.parametrize("name", EVERY)
+methods = pytest.mark.parametrize("name", METHODS)
+
+
+def with_critic(batch: Batch) -> Batch:
+    """The batch with values of some critic."""
+    rng = np.random.default_rng(batch.size("step"))
+    value, after = rng.normal(size=(2, batch.size("step")))
+    return batch.with_columns(value=Column.of("step", value), next_value=Column.of("step", after))
+
+
+def reordered(batch: Batch, order: np.ndarray, labels: np.ndarray) -> Batch:
+    """The same plays in another order, their groups under other numbers."""
+    steps = np.concatenate([np.flatnonzero(batch.trajectory_of_step == t) for t in order])
+    tokens = np.concatenate([np.flatnonzero(batch.step_of_token == s) for s in steps])
+    where = {"token": tokens, "step": steps, "trajectory": order}
+    new_step, new_play = np.argsort(steps), np.argsort(order)
+    return Batch(
+        new_step[batch.step_of_token[tokens]],
+        new_play[batch.trajectory_of_step[steps]],
+        labels[batch.group_of_trajectory[order]],
+        {name: c.take(where[c.level]) for name, c in batch.columns.items()},
+    ), steps
+
+
+@every
+@given(batch=ragged_batches())
+def test_credit_is_finite_and_zero_where_it_is_unscored(name, batch):
+    batch = with_critic(batch)
+    column = recipes.get(name).credit(batch)
+    assert column.level in ("step", "token") and len(column) == batch.size(column.level)
+    assert np.isfinite(column.values).all()
+    assert (column.values[~column.valid] == 0).all()
+
+
+@every
+@given(batch=ragged_batches())
+def test_a_failed_play_gets_nothing(name, batch):
+    column = recipes.get(name).credit(with_critic(batch))
+    failed = batch["failed"].values[batch.trajectory_of_step]
+    assert not column.valid[failed].any()
+
+
+@methods
+@given(batch=ragged_batches())
+def test_a_failed_play_does_not_vote(name, batch):
+    batch, failed = with_critic(batch), batch["failed"].values
+    if failed.all():
+        return
+    credit = recipes.get(name).credit
+    kept = credit(batch.select(~failed))
+    assert credit(batch).values[~failed[batch.trajectory_of_step]] == pytest.approx(kept.values)
+
+
+@every
+@given(batch=ragged_batches())
+def test_the_same_batch_has_the_same_credit(name, batch):
+    batch = with_critic(batch)
+    credit = recipes.get(name).credit
+    assert credit(batch).values.tolist() == credit(batch).values.tolist()
+
+
+@pytest.mark.parametrize("name", [name for name in EVERY if name not in SHUFFLED])
+@given(batch=ragged_batches(), seed=st.integers(0, 999))
+def test_order_and_labels_do_not_matter(name, batch, seed):
+    batch, rng = with_critic(batch), np.random.default_rng(seed)
+    credit = recipes.get(name).credit
+    moved, steps = reordered(batch, rng.permutation(batch.size("trajectory")), rng.permutation(batch.size("group")))
+    plain, other = credit(batch), credit(moved)
+    assert other.values == pytest.approx(plain.values[steps], abs=1e-9)
+    assert (other.valid == plain.valid[steps]).all()
+
+
+@pytest.mark.parametrize("name", IN_GROUP)
+@given(batch=ragged_batches())
+def test_a_group_of_one_says_nothing(name, batch):
+    credit = recipes.get(name).credit
+    assert "group" in credit.compares
+    values = credit(batch).values
+    plays = np.bincount(batch.group_of_trajectory)[batch.index("group", at="step")]
+    assert (values[plays == 1] == 0).all()
+
+
+@methods
+@given(batch=ragged_batches(missing=False, ends=False))
+def test_a_group_that_agrees_says_nothing(name, batch):
+    """Nothing paid, nothing reached, nothing changed, and a critic that expected it."""
+    silent = {
+        n: Column.of(batch[n].level, np.zeros(len(batch[n])))
+        for n in ("reward", "outcome", "milestone", "milestones", "progress", "closer")
+    }
+    batch = batch.with_columns(**silent, value=silent["reward"], next_value=silent["reward"])
+    assert (recipes.get(name).credit(batch).values == 0).all()
+
+
+@pytest.mark.parametrize("name", ["grpo", "rloo", "dr-grpo"])
+@given(batch=ragged_batches(), seed=st.integers(0, 999))
+def test_the_number_of_turns_does_not_move_the_baseline_of_outcomes(name, batch, seed):
+    credit = recipes.get(name).credit
+    copies = np.random.default_rng(seed).integers(1, 4, batch.size("trajectory"))[batch.trajectory_of_step]
+    steps = np.repeat(np.arange(batch.size("step")), copies)
+    longer = Batch(
+        np.zeros(0, int), batch.trajectory_of_step[steps], batch.group_of_trajectory, {"outcome": batch["outcome"]}
+    )
+    assert credit(longer).values.tolist() == credit(batch).values[steps].tolist()
+
+
+@methods
+def test_without_its_columns_it_says_which(name):
+    batch = Batch(np.zeros(0, int), np.zeros(2, int), np.zeros(1, int))
+    with pytest.raises(ColumnError):
+        recipes.get(name).credit(batch)
+
+
+@every
+@given(batch=ragged_batches())
+def test_the_reward_is_one_column_whose_parts_add_up(name, batch):
+    column = recipes.get(name).reward(batch)
+    if column.parts:
+        total = column.parts[0][1].values
+        for _, part in column.parts[1:]:
+            total = total + part.values
+        np.testing.assert_array_equal(total[column.valid], column.values[column.valid])
+
+
+@methods
+def test_it_is_whole(name):
+    recipe = recipes.get(name)
+    doc = importlib.import_module(f"guerdon.recipes.{name.replace('-', '_')}").__doc__
+    assert all(word in doc for word in ("Paper ", "Idea ", "Composes ", "Symbols ", "Departures ", "Example", ">>>"))
+    assert recipe.baseline is not None and recipe.control is not None and recipe.numbers
+    assert recipe.control.told == recipe.told
+    assert recipe.told in ("nothing", "milestones", "states", "a perfect step judge")
+    assert all(isinstance(r.objective, Objective) for r in (recipe, recipe.control, recipe.baseline))
+    assert recipe.control.objective is recipe.objective
+
+
+@methods
+def test_no_play_at_all_is_no_credit(name):
+    none = np.zeros(0, int)
+    step = ("reward", "progress", "closer", "milestone", "action_valid", "value")
+    columns = {n: Column.of("step", np.zeros(0)) for n in step} | {"state": Column.of("step", none)}
+    batch = Batch(none, none, none, columns | {"outcome": Column.of("trajectory", np.zeros(0))})
+    assert len(recipes.get(name).credit(batch)) == 0
