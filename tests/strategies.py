@@ -56,7 +56,8 @@ def make_batch(rng, plays, *, missing: bool = True, ends: bool = True, dyadic: b
     outcome = (milestones[last] == goals).astype(float)
     lost = owner < 0
     if failed.any():  # a failed play lost its facts from some step on
-        lost = failed[owner] & (np.arange(n) - np.append(0, np.cumsum(length)[:-1])[owner] >= rng.integers(0, 9, count)[owner])
+        place = np.arange(n) - (np.cumsum(length) - length)[owner]
+        lost = failed[owner] & (place >= rng.integers(0, 9, count)[owner])
     facts = {
         "action_valid": (rng.random(n) < 0.8).astype(float),
         "milestone": milestone,

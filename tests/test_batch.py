@@ -11,11 +11,11 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import ragged_batches
 
 from guerdon.batch import LEVELS, Batch, Column
 from guerdon.errors import ColumnError, LevelError, ShapeError
 from guerdon.records import Step, Trajectory
+from strategies import ragged_batches
 
 PAIRS = [(fine, coarse) for i, fine in enumerate(LEVELS) for coarse in LEVELS[i:]]
 
@@ -220,7 +220,7 @@ def test_lengths_that_do_not_fit_are_said(make, says):
 
 @pytest.mark.bad_input
 def test_a_level_that_is_none_is_refused():
-    with pytest.raises(LevelError, match="'turn'.*'token', 'step', 'trajectory', 'group'"):
+    with pytest.raises(LevelError, match=r"'turn'.*'token', 'step', 'trajectory', 'group'"):
         Column("turn", np.zeros(1), np.ones(1, bool))
 
 

@@ -9,11 +9,11 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import ragged_batches
 
 from guerdon.batch import Batch, Column
 from guerdon.errors import RecordError, ShapeError
 from guerdon.records import Ended, Step, Task, Trajectory
+from strategies import ragged_batches
 
 
 def two_plays() -> list[Trajectory]:
@@ -331,10 +331,13 @@ def test_select_keeps_whole_trajectories_with_their_values(batch, data):
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (dict(group=[0, 0], trajectory=[0], reward=[1.0]), "group has 2 entries and reward has 1; one a step"),
-        (dict(group=[0, 1], trajectory=[0, 0], reward=[1.0, 0.0]), "two groups.*different trajectory ids"),
-        (dict(group=[0] * 3, trajectory=[0, 1, 0], reward=[0.0] * 3), "from_steps.*side by side.*argsort"),
-        (dict(group=[0], trajectory=[0], reward=[1.0], tokens_per_step=[1, 2]), "tokens_per_step has 2 entries"),
+        ({"group": [0, 0], "trajectory": [0], "reward": [1.0]}, "group has 2 entries and reward has 1; one a step"),
+        ({"group": [0, 1], "trajectory": [0, 0], "reward": [1.0, 0.0]}, "two groups.*different trajectory ids"),
+        ({"group": [0] * 3, "trajectory": [0, 1, 0], "reward": [0.0] * 3}, "from_steps.*side by side.*argsort"),
+        (
+            {"group": [0], "trajectory": [0], "reward": [1.0], "tokens_per_step": [1, 2]},
+            "tokens_per_step has 2 entries",
+        ),
     ],
 )
 def test_steps_that_do_not_fit_are_said(make, says):
@@ -354,9 +357,9 @@ def test_padded_arrays_that_do_not_fit_are_said():
 
 @pytest.mark.bad_input
 def test_records_that_do_not_fit_are_said():
-    with pytest.raises(RecordError, match="step 1 has 1 tokens and 2 logprobs.*one per sampled token"):
+    with pytest.raises(RecordError, match=r"step 1 has 1 tokens and 2 logprobs.*one per sampled token"):
         Batch.of([Trajectory(0, steps=(Step(tokens=(1,)), Step(tokens=(1,), logprobs=(-1.0, -2.0))))])
-    with pytest.raises(RecordError, match="a fact is called 'reward'.*another name"):
+    with pytest.raises(RecordError, match=r"a fact is called 'reward'.*another name"):
         Batch.of([Trajectory(0, steps=(Step(reward=1.0, facts={"reward": 2.0}),))])
 
 
@@ -390,15 +393,15 @@ def plays_of(trajectories: int, tokens: int) -> list[Trajectory]:
 @pytest.mark.speed
 def test_a_million_steps_from_arrays_in_half_a_second():
     rng, n = np.random.default_rng(0), 1_000_000
-    arrays = dict(
-        group=np.arange(n) // 400,
-        trajectory=np.arange(n) // 50,
-        reward=rng.normal(size=n),
-        state=rng.integers(0, 1000, n),
-        action=rng.integers(0, 6, n),
-        truncated=np.zeros(n, bool),
-        tokens_per_step=8,
-    )
+    arrays = {
+        "group": np.arange(n) // 400,
+        "trajectory": np.arange(n) // 50,
+        "reward": rng.normal(size=n),
+        "state": rng.integers(0, 1000, n),
+        "action": rng.integers(0, 6, n),
+        "truncated": np.zeros(n, bool),
+        "tokens_per_step": 8,
+    }
     assert best_of(3, lambda: Batch.from_steps(**arrays)) < 0.5
 
 

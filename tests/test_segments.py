@@ -248,7 +248,7 @@ def test_unequal_lengths_are_said(call):
 def test_a_segment_in_two_places_has_no_order(name):
     by = np.array([1, 0, 1])
     arguments = {"position": (by,), "last": (by,), "shift": (np.zeros(3), by, 0.0)}.get(name, (np.zeros(3), by))
-    with pytest.raises(ShapeError, match="side by side.*argsort"):
+    with pytest.raises(ShapeError, match=r"side by side.*argsort"):
         getattr(segments, name)(*arguments)
 
 

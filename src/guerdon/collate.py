@@ -18,10 +18,11 @@ from guerdon.errors import RecordError, ShapeError
 from guerdon.records import Step, Trajectory
 
 Array = np.ndarray
-RESERVED = frozenset(  # names of columns that a fact may not take
-    "token_id sampled logprob ref_logprob entropy advantage observation action reward state next_state terminated "
-    "sequence prompt outcome truncated failed ended_by".split()
-)
+# Names of columns that a fact may not take.
+RESERVED = frozenset((
+    "token_id", "sampled", "logprob", "ref_logprob", "entropy", "advantage", "observation", "action", "reward", "state",
+    "next_state", "terminated", "sequence", "prompt", "outcome", "truncated", "failed", "ended_by",
+))  # fmt: skip
 
 
 def batch_of(trajectories: Sequence[Trajectory]) -> Batch:

@@ -31,7 +31,7 @@ def dense(by: Int[Array, "n"]) -> Int[Array, "n"]:
     if by.dtype.kind not in "iu":  # truth values, or labels that are text
         return np.unique(by, return_inverse=True)[1].astype(np.int64)
     low, high = int(by.min()), int(by.max())
-    if 0 <= low and high < 4 * len(by) + 1024:
+    if low >= 0 and high < 4 * len(by) + 1024:
         used = np.zeros(high + 1, bool)
         used[by] = True
         return (np.cumsum(used) - 1)[by]

@@ -19,7 +19,7 @@ def test_answers_survive_the_line():
 
 
 def test_a_fault_is_raised_where_it_is_read():
-    with pytest.raises(EnvironmentFault, match="^KeyError: 'door'$"):
+    with pytest.raises(EnvironmentFault, match=r"^KeyError: 'door'$"):
         read(written(EnvironmentFault("KeyError: 'door'")))
 
 

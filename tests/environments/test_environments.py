@@ -55,7 +55,7 @@ def test_training_and_test_tasks_are_apart_and_stay_the_same(family):
     assert len(train) == family.options["train"] and len(test) == family.options["test"]
     assert not {task.extra["id"] for task in train} & {task.extra["id"] for task in test}
     assert list(family.tasks("train")) == list(train)
-    with pytest.raises(UnknownNameError, match="'train'.*'test'"):
+    with pytest.raises(UnknownNameError, match=r"'train'.*'test'"):
         family.tasks("dev")
 
 
@@ -115,18 +115,18 @@ def test_going_back_to_a_snapshot_gives_the_same_play(family):
 
 
 def test_an_unknown_name_lists_the_names():
-    with pytest.raises(UnknownNameError, match="'keydor'.*keydoor, textworld.*FILE.py:NAME"):
+    with pytest.raises(UnknownNameError, match=r"'keydor'.*keydoor, textworld.*FILE.py:NAME"):
         get("keydor")
 
 
 def test_an_unknown_option_lists_the_options():
-    with pytest.raises(UnknownNameError, match="'sise'.*size"):
+    with pytest.raises(UnknownNameError, match=r"'sise'.*size"):
         get("keydoor", sise=3)
 
 
 def test_a_family_comes_from_a_file(world):
     assert (get(f"{world}:World").size, get(f"{world}:World", size=5).size) == (2, 5)
-    with pytest.raises(UnknownNameError, match="'sise'.*size"):
+    with pytest.raises(UnknownNameError, match=r"'sise'.*size"):
         get(f"{world}:World", sise=5)
 
 

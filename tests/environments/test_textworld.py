@@ -53,7 +53,7 @@ def test_only_whole_games_are_in_the_folder(family):
 
 
 def test_the_same_seed_makes_the_same_games_in_another_process(family, tmp_path):
-    code = f"from guerdon.environments import get; get('textworld', train=1, test=0, folder={str(tmp_path)!r}).prepare()"
+    code = f"from guerdon.environments import get; get('textworld', train=1, test=0, folder='{tmp_path}').prepare()"
     subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONHASHSEED": "7"})
     other = TextWorld(train=1, test=0, folder=str(tmp_path))
     assert abouts(other)[0] == json.loads((family._home() / "train-000" / "about.json").read_text())
@@ -92,9 +92,10 @@ def test_the_cache_is_where_the_user_keeps_caches(monkeypatch, tmp_path):
 
 
 def test_games_that_cannot_be_made_are_told(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "ATTEMPTS", 2)
-    with pytest.raises(EnvironmentFault, match="2 seeds gave no game.*shorter quest"):
-        TextWorld(quest=40, rooms=1, objects=0, train=1, folder=str(tmp_path)).tasks("train")
+    monkeypatch.setattr(module, "_attempt", lambda *_: None)  # as for seeds that give no game that fits
+    with pytest.raises(EnvironmentFault, match=r"50 seeds gave no game.*shorter quest"):
+        TextWorld(train=1, folder=str(tmp_path)).tasks("train")
+    assert list(TextWorld(folder=str(tmp_path))._home().iterdir()) == []
 
 
 def test_without_textworld_the_extra_is_named(monkeypatch):
@@ -108,3 +109,9 @@ def test_without_textworld_the_extra_is_named(monkeypatch):
 def test_options_are_checked(wrong):
     with pytest.raises(ValueError, match=f"{next(iter(wrong))} is .*at least"):
         TextWorld(**wrong)
+
+
+@pytest.mark.bad_input
+def test_a_horizon_shorter_than_the_quest_is_refused():
+    with pytest.raises(ValueError, match=r"horizon is 4 and quest 5.*horizon=5"):
+        TextWorld(horizon=4)

@@ -61,6 +61,7 @@ def test_the_hidden_commands_change_nothing(family, play):
         assert sorted(map(str, after["_facts"])) == sorted(map(str, play._now["_facts"]))
 
 
+@pytest.mark.filterwarnings("ignore:.*not fully supported")
 def test_closer_is_textworlds_intermediate_reward(family, play):
     for number, task in enumerate([*family.tasks("train"), *family.tasks("test")]):
         path = family._home() / task.extra["id"] / "game.z8"

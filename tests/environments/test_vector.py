@@ -201,7 +201,7 @@ def test_a_reset_begins_again_with_more_or_fewer_slots(counters):
     assert len(counters.reset(plays(None, None, None))) == 3
     assert counters.step({0: "a", 2: "a"})[0].observation == "play 0 1"
     counters.reset(plays(None))
-    with pytest.raises(ShapeError, match="slot 2.*1 plays"):
+    with pytest.raises(ShapeError, match=r"slot 2.*1 plays"):
         counters.step({2: "a"})
 
 
@@ -231,7 +231,7 @@ def test_nonsense_and_exceptions_are_faults_with_their_cause(counters):
     counters.reset(plays(*RETURNED, None))
     last = len(RETURNED)
     for _ in range(3):
-        said = counters.step({slot: "go" for slot in range(last + 1)})
+        said = counters.step(dict.fromkeys(range(last + 1), "go"))
     for slot, cause in enumerate(RETURNED.values()):
         assert isinstance(said[slot], EnvironmentFault) and str(said[slot]).startswith(cause), said[slot]
     assert said[last].observation == f"play {last} 3"
@@ -312,7 +312,7 @@ def test_hostile_environments_end_on_time_and_the_others_lose_nothing(isolated, 
     said = dict(enumerate(isolated.reset(tasks)))
     if at == "step":
         for _ in range(3):
-            said = isolated.step({slot: "go" for slot in range(last + 1)})
+            said = isolated.step(dict.fromkeys(range(last + 1), "go"))
     elif at == "expert":
         said = isolated.expert(range(last + 1))
     assert time.monotonic() - start < DEADLINE + LATE
@@ -380,7 +380,8 @@ def parent(tmp_path, then):
     script = tmp_path / "parent.py"
     script.write_text(PARENT.format(folder=str(Path(__file__).parent), then=then))
     running = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True, start_new_session=True)
-    return running, [int(pid) for pid in running.stdout.readline().split()]
+    with running.stdout as said:
+        return running, [int(pid) for pid in said.readline().split()]
 
 
 def test_children_die_with_a_parent_that_is_killed(tmp_path):
@@ -429,7 +430,7 @@ def test_a_family_of_the_main_file_is_played(tmp_path):
 
 
 def test_a_family_that_cannot_be_sent_is_refused_with_the_way_out():
-    with pytest.raises(EnvironmentFault, match="cannot be pickled.*trusted = True"):
+    with pytest.raises(EnvironmentFault, match=r"cannot be pickled.*trusted = True"):
         Isolated(Counters(options={"lock": threading.Lock()}))
 
 

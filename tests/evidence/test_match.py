@@ -13,17 +13,19 @@ def verdict(said, wanted, **columns):
 
 
 @pytest.mark.parametrize(
-    "said, wanted",
-    [("north", "north"), ("  NORTH. ", "north"), ("Straße", "STRASSE"), ("go  north", "go north"), ("４２", "42"), ("42", 42)],
-)
+    ("said", "wanted"),
+    [("north", "north"), ("  NORTH. ", "north"), ("Straße", "STRASSE"), ("go  north", "go north"), ("４２", "42"),
+     ("42", 42)],
+)  # fmt: skip
 def test_accepts(said, wanted):
     assert verdict(said, wanted)["match"].tolist() == [1.0]
 
 
 @pytest.mark.parametrize(
-    "said, wanted",
-    [("south", "north"), ("5", "-5"), ("1.5", "15"), ("", "north"), ("...", "!"), ("north or south", "north"), ("nort", "north")],
-)
+    ("said", "wanted"),
+    [("south", "north"), ("5", "-5"), ("1.5", "15"), ("", "north"), ("...", "!"), ("north or south", "north"),
+     ("nort", "north")],
+)  # fmt: skip
 def test_rejects(said, wanted):
     assert verdict(said, wanted)["match"].tolist() == [0.0]
 

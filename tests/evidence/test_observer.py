@@ -70,7 +70,7 @@ def test_a_fault_is_not_kept_as_an_answer():
 
 
 @pytest.mark.parametrize(
-    "judge, says",
+    ("judge", "says"),
     [
         (Judge(answer=(0.0, 7.0)), "scored 7.0"),
         (Judge(answer=(0.0, 1.0, 0.0)), "3 values"),

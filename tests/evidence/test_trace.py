@@ -2,10 +2,10 @@
 
 import numpy as np
 from hypothesis import given, settings
-from strategies import ragged_batches
 
 from guerdon.batch import Batch, Column
 from guerdon.evidence import invalid_share, observe, repeated, tokens, turns
+from strategies import ragged_batches
 
 ALL = (turns, tokens, invalid_share, repeated)
 
@@ -56,7 +56,8 @@ def test_without_its_columns_a_fact_is_unscored_and_says_so():
 
 
 def test_a_play_recorded_without_tokens_is_unscored():
-    batch = Batch(np.array([0, 0]), np.array([0, 1]), np.array([0, 0]), {"sampled": Column.of("token", np.ones(2, bool))})
+    sampled = Column.of("token", np.ones(2, bool))
+    batch = Batch(np.array([0, 0]), np.array([0, 1]), np.array([0, 0]), {"sampled": sampled})
     assert observe(batch, [tokens])["tokens"].tolist() == [2.0, None]
 
 

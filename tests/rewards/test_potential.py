@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import ragged_batches
 
 from guerdon import segments
 from guerdon.batch import Batch, Column
 from guerdon.errors import LevelError, ShapeError
 from guerdon.rewards import fact, interpolated, potential, total
+from strategies import ragged_batches
 
 
 def play(*values, **columns):

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import ragged_batches
 
 from guerdon import segments
 from guerdon.batch import Batch, Column
 from guerdon.errors import LevelError, ShapeError
 from guerdon.rewards import affine, backward_delta, clip, delta, fact, gate, tiers, total
+from strategies import ragged_batches
 
 
 def steps(*values, trajectory=None):
@@ -122,12 +122,12 @@ def test_tiers_agrees_with_a_ladder_of_ifs(batch):
 
 
 def test_a_condition_finer_than_its_term_is_refused():
-    with pytest.raises(LevelError, match="coarser.*total"):
+    with pytest.raises(LevelError, match=r"coarser.*total"):
         gate(fact("outcome"), when=fact("reward"))(steps(1.0))
 
 
 @pytest.mark.parametrize(
-    "make, says",
+    ("make", "says"),
     [
         (lambda: clip(fact("x")), "low= or high="),
         (lambda: clip(fact("x"), low=1, high=0), "swap"),

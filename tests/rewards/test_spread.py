@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from strategies import ragged_batches
 
 from guerdon.batch import Batch, Column
 from guerdon.errors import LevelError, ShapeError
 from guerdon.rewards import clip, fact, spread, total
+from strategies import ragged_batches
 
 
 def batch_of(weights):

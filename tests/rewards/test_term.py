@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import ragged_batches
 
 from guerdon.batch import Batch, Column
 from guerdon.errors import ColumnError, LevelError, UnscoredError
+from guerdon.evidence import Reading
 from guerdon.rewards import Term, at_end, broadcast, fact, final, gate, mean, reward, spread, total
+from strategies import ragged_batches
 
 weights = st.floats(-3, 3).filter(lambda w: w == 0 or abs(w) > 1e-3)
 step_terms = st.sampled_from(["reward", "progress", "closer", "action_valid"]).map(fact)
@@ -90,11 +91,7 @@ def test_reward_puts_the_whole_and_its_parts_and_takes_old_ones_off():
 
 
 def test_observers_of_a_composition_are_their_union():
-    class Seen:
-        def __init__(self, name):
-            self.name = name
-
-    a, b = Seen("side"), Seen("reward")
+    a, b = (Reading(name, lambda batch: batch["side"], level="step") for name in ("side", "reward"))
     term = total(gate(fact(a) + 2 * fact(b), when=fact(a)))
     assert term.observers == (a, b)
     assert spread(total(fact(a)), how=fact(b)).observers == (a, b)
@@ -171,7 +168,7 @@ def test_levels_never_mix_and_the_message_names_the_ways_out(names):
     assert names[0] in str(caught.value) and "trajectory level" in str(caught.value)
 
 
-@pytest.mark.parametrize("change, wrong", [(total, "outcome"), (mean, "outcome"), (final, "outcome"),
+@pytest.mark.parametrize(("change", "wrong"), [(total, "outcome"), (mean, "outcome"), (final, "outcome"),
                                            (at_end, "reward"), (broadcast, "reward"), (spread, "reward")])  # fmt: skip
 def test_a_change_of_level_refuses_the_level_it_is_already_at(change, wrong):
     with pytest.raises(LevelError, match=rf"{change.__name__}: '{wrong}'.*at_end"):
@@ -191,7 +188,7 @@ def test_facts_that_are_not_there_or_not_numbers_are_refused():
         fact("nothing")(batch)
     with pytest.raises(ColumnError, match="one number per item"):
         fact("words")(batch)
-    with pytest.raises(UnscoredError, match="endless.*valid="):
+    with pytest.raises(UnscoredError, match=r"endless.*valid="):
         fact("endless")(batch)
     with pytest.raises(UnscoredError, match="finite"):
         float("nan") * fact("reward")

@@ -231,7 +231,7 @@ def test_the_table_is_what_the_page_says(tmp_path):
 def test_a_column_with_no_place_in_a_table_is_said(tmp_path):
     batch = Batch.of([Trajectory(0)])
     for values in (np.array([object()]), np.array([1j])):
-        with pytest.raises(ColumnError, match="'x' holds (object|complex128).*numbers, truth values or text"):
+        with pytest.raises(ColumnError, match=r"'x' holds (object|complex128).*numbers, truth values or text"):
             write_batch(tmp_path / "a.parquet", batch.with_columns(x=Column("trajectory", values, np.ones(1, bool))))
     assert list(tmp_path.iterdir()) == []
 
@@ -239,7 +239,7 @@ def test_a_column_with_no_place_in_a_table_is_said(tmp_path):
 @pytest.mark.bad_input
 def test_a_file_that_is_not_ours_is_said(tmp_path):
     path = tmp_path / "a.parquet"
-    with pytest.raises(RunFolderError, match="cannot read .*a.parquet.*resume the run"):
+    with pytest.raises(RunFolderError, match=r"cannot read .*a.parquet.*resume the run"):
         read_batch(path)
     write_batch(path, Batch.from_steps(group=[0], trajectory=[0], reward=[1.0]))
     whole = path.read_bytes()
@@ -248,7 +248,7 @@ def test_a_file_that_is_not_ours_is_said(tmp_path):
         with pytest.raises(RunFolderError, match="cannot read"):
             read_batch(path)
     pq.write_table(pa.table({"group": [1]}), path)
-    with pytest.raises(RunFolderError, match="write_batch did not write.*from_steps"):
+    with pytest.raises(RunFolderError, match=r"write_batch did not write.*from_steps"):
         read_batch(path)
 
 

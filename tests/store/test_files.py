@@ -54,9 +54,14 @@ def test_the_new_file_takes_the_place_of_the_old_one_at_the_end_of_the_block(tmp
 def test_whatever_goes_wrong_the_old_file_stays_and_the_temporary_one_goes(tmp_path, error):
     path = tmp_path / "a.txt"
     path.write_text("old")
-    with pytest.raises(type(error)) as raised, atomic(path) as part:
-        part.write_text("half")
-        raise error
+
+    def write_half():
+        with atomic(path) as part:
+            part.write_text("half")
+            raise error
+
+    with pytest.raises(type(error)) as raised:
+        write_half()
     assert raised.value is error
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
@@ -160,10 +165,9 @@ REWRITE = """
 """
 
 
-@pytest.mark.slow
-def test_a_part_file_is_whole_whenever_its_writer_is_killed(tmp_path):
-    path, rng = tmp_path / "000000.parquet", random.Random(0)
-    kills, seen = 20, set()
+@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
+def test_a_part_file_is_whole_whenever_its_writer_is_killed(tmp_path, kills):
+    path, rng, seen = tmp_path / "000000.parquet", random.Random(0), set()
     for _ in range(kills):
         writer = subprocess.Popen([sys.executable, "-c", textwrap.dedent(REWRITE), str(path)], stdout=subprocess.PIPE)
         writer.stdout.readline()  # the first one is written; now it is in the loop
@@ -176,7 +180,7 @@ def test_a_part_file_is_whole_whenever_its_writer_is_killed(tmp_path):
         assert len(value) == 1, "a part-file holds one write, not a mixture"
         assert (batch.size("step"), batch.size("token")) == (3000, 9000)
         seen |= value
-    assert len(seen) > 1, "the kills came at different moments"
+    assert len(seen) > 1 or kills < 20, "the kills came at different moments"
     left = sweep(tmp_path)
     assert left <= kills
     assert list(tmp_path.iterdir()) == [path]
@@ -213,11 +217,11 @@ def test_what_is_not_a_number_is_null_and_numpy_is_plain(tmp_path):
 
 
 def test_json_that_is_missing_or_damaged_is_said(tmp_path):
-    with pytest.raises(RunFolderError, match="cannot read .*a.json .*No such file"):
+    with pytest.raises(RunFolderError, match=r"cannot read .*a.json .*No such file"):
         read_json(tmp_path / "a.json")
     for data in (b'{"a": ', b"\xff"):
         (tmp_path / "a.json").write_bytes(data)
-        with pytest.raises(RunFolderError, match="a.json is not JSON .*new folder"):
+        with pytest.raises(RunFolderError, match=r"a.json is not JSON .*new folder"):
             read_json(tmp_path / "a.json")
 
 
@@ -279,5 +283,5 @@ def test_a_resumed_run_keeps_the_lines_up_to_its_checkpoint(tmp_path):
 def test_a_damaged_line_in_the_middle_is_said_with_its_number(tmp_path):
     path = tmp_path / "m.jsonl"
     path.write_text(json.dumps({"iteration": 0}) + "\n{half\n" + json.dumps({"iteration": 2}) + "\n")
-    with pytest.raises(RunFolderError, match="m.jsonl, line 2 is not JSON.*remove the line"):
+    with pytest.raises(RunFolderError, match=r"m.jsonl, line 2 is not JSON.*remove the line"):
         read_metrics(path)

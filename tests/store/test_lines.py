@@ -154,7 +154,7 @@ def test_a_line_becomes_a_batch(tmp_path):
 def test_nothing_is_left_when_writing_breaks_off(tmp_path):
     path = tmp_path / "a.jsonl"
     write_jsonl(path, [Trajectory(1)])
-    with pytest.raises(RecordError, match="trajectory 1 holds what JSON does not.*use None"):
+    with pytest.raises(RecordError, match=r"trajectory 1 holds what JSON does not.*use None"):
         write_jsonl(path, [Trajectory(2), Trajectory(3, outcome=math.nan)])
     assert [t.group for t in read_jsonl(path)] == [1]
     assert list(tmp_path.iterdir()) == [path]
@@ -227,10 +227,10 @@ def test_a_bad_line_is_said(tmp_path, line, says):
 @pytest.mark.bad_input
 def test_bytes_that_are_no_text_and_files_that_are_not_there_are_said(tmp_path):
     (tmp_path / "b.jsonl").write_bytes(b"\xff\xfe\n")
-    with pytest.raises(RecordError, match="line 1: .*utf-8"):
+    with pytest.raises(RecordError, match=r"line 1: .*utf-8"):
         list(read_jsonl(tmp_path / "b.jsonl"))
     for path in (tmp_path / "none.jsonl", tmp_path):
-        with pytest.raises(RecordError, match="cannot read .*check the path"):
+        with pytest.raises(RecordError, match=r"cannot read .*check the path"):
             list(read_jsonl(path))
 
 
@@ -241,5 +241,5 @@ def test_an_extra_key_with_the_name_of_a_field_is_refused():
         Trajectory(0, Task(extra={"prompt": ""})),
         Trajectory(0, steps=(Step(extra={"tokens": []}),)),
     ):
-        with pytest.raises(RecordError, match="extra keys of a .* include .*set the field instead"):
+        with pytest.raises(RecordError, match=r"extra keys of a .* include .*set the field instead"):
             to_json(t)

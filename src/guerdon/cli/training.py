@@ -36,7 +36,7 @@ def train(
             summary = run_train(run, resume, _print_line(total))
         else:
             with _progress() as bar:
-                summary = run_train(run, resume, _move(bar, bar.add_task("warm-up", total=total), run))
+                summary = run_train(run, resume, _move(bar, bar.add_task("warm-up", total=total, now=""), run))
     finally:
         run.close()
     if lines:
@@ -161,7 +161,7 @@ def _now(metrics: Mapping[str, Any]) -> str:
 
 
 def _move(bar: Progress, task: Any, run: Any) -> Any:
-    bar.update(task, now="")
+
 
     def watch(run: Any, metrics: Mapping[str, Any]) -> None:
         if "warm_up" in metrics:

@@ -58,6 +58,7 @@ class Keydoor:
     """
 
     name: ClassVar[str] = "keydoor"
+    trusted: ClassVar[bool] = True
 
     size: int = 5
     subgoals: int = 4

@@ -81,7 +81,7 @@ class TextWorld:
 
     Raises:
         MissingExtraError: TextWorld is not installed.
-        ValueError: an option is not a whole number, or is too small.
+        ValueError: an option is not a whole number, or is too small, or the horizon is shorter than the quest.
     """
 
     quest: int = 5
@@ -110,6 +110,11 @@ class TextWorld:
                     f"TextWorld: {name} is {value!r}; it must be a whole number of at least {low}; "
                     f"pass {name}={low} or more"
                 )
+        if self.horizon < self.quest:
+            raise ValueError(
+                f"TextWorld: horizon is {self.horizon} and quest {self.quest}; a play has to be long enough to win; "
+                f"pass horizon={self.quest} or more"
+            )
 
     @property
     def options(self) -> Mapping[str, Any]:

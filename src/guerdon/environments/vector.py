@@ -240,7 +240,7 @@ class Isolated:
     def expert(self, slots: Sequence[int]) -> dict[int, str | EnvironmentFault]:
         """A good action for each of these slots."""
         _known(slots, self._count, "expert")
-        return self._ask({slot: ("expert", None) for slot in slots})
+        return self._ask(dict.fromkeys(slots, ("expert", None)))
 
     def close(self) -> None:
         """Lets the environments close, then kills what is left."""

@@ -1,6 +1,8 @@
 """What can be observed, and the facts it leaves. Evidence is taken once; rewards read it.
 
     batch = observe(batch, [turns, repeated, match()])
+
+Each observer leaves a column of facts under its name.
 """
 
 from __future__ import annotations

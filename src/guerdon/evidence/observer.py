@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +21,7 @@ Cost = Literal["free", "seconds", "minutes"]
 RECORD = "observers"  # the relation that says which version of which observer left its facts
 
 
+@runtime_checkable
 class Observer(Protocol):
     """Looks at a batch and adds the column `name`, and other facts where it likes.
 
@@ -129,7 +130,7 @@ def _observed(batch: Batch, observer: Observer) -> tuple[Batch, bool]:
     try:
         seen = observer.observe(batch)
         _check(batch, seen, observer)
-    except Exception as error:  # noqa: BLE001  the boundary to the world: whatever broke is a cause, not a crash
+    except Exception as error:  # the boundary to the world: whatever broke is a cause, not a crash
         why = str(error) if isinstance(error, GuerdonError) else f"{type(error).__name__}: {error}"
         n = batch.size(observer.level)
         return batch.with_columns(

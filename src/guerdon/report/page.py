@@ -177,7 +177,8 @@ def _other(name: str | None, by_name: dict[str, Row], row: Row) -> str:
 
 def _viewer(folder: Folder, limits: Limits) -> str:
     lead = (
-        "The colour and the number at the right of a turn are its advantage: blue was made more likely, orange less. "
+        "The colour of a turn, and the number beside or below it, are its advantage: "
+        "blue was made more likely, orange less. "
         "Colours are scaled to the largest advantage shown for the method, so they do not compare between methods. "
         "Facts and reward parts are what was seen after the action."
     )

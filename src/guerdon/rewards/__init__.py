@@ -2,6 +2,8 @@
 
     worth = at_end(fact("outcome")) + 0.1 * potential(fact("progress"), gamma=1.0)
     batch = reward(batch, worth)
+
+A term is a pure function of a batch, and a sum of terms is a term.
 """
 
 from __future__ import annotations

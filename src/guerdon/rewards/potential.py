@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from numbers import Real
+
 import numpy as np
 
 from guerdon import segments
@@ -12,7 +14,7 @@ from guerdon.rewards.term import Term, failed, floats, need_level
 Array = np.ndarray
 
 
-def potential(phi: Term, gamma: float = 1.0, start: float = 0.0, bootstrapped: bool = False) -> Term:
+def potential(phi: Term, gamma: Real = 1.0, start: Real = 0.0, bootstrapped: bool = False) -> Term:
     """Potential-based shaping: what a step did to the potential of the state.
 
         F[t] = gamma * Phi[t+1] - Phi[t],   Phi[0] = start,   Phi = 0 at an end without a bootstrap
@@ -56,7 +58,8 @@ def potential(phi: Term, gamma: float = 1.0, start: float = 0.0, bootstrapped: b
         zero = end & ~_truncated(batch)[owner] if bootstrapped else end
         after = np.where(zero, 0.0, column.values)
         before = segments.shift(column.values, owner, float(start))
-        valid = (zero | column.valid) & segments.shift(column.valid, owner, True) & ~(end & failed(batch)[owner])
+        known = segments.shift(column.valid.astype(float), owner, 1.0) > 0
+        valid = (zero | column.valid) & known & ~(end & failed(batch)[owner])
         return floats(column, gamma * after - before, valid)
 
     return Term(f"potential({phi.name})", score, phi.observers)

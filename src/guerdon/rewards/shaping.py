@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from numbers import Real
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from guerdon.rewards.term import WAYS_OUT, Term, floats, mapped, need_level
 Array = np.ndarray
 
 
-def affine(term: Term, scale: float = 1.0, offset: float = 0.0) -> Term:
+def affine(term: Term, scale: Real = 1.0, offset: Real = 0.0) -> Term:
     """`scale * x + offset`, per item of the term's own level.
 
     Example:
@@ -31,7 +32,7 @@ def affine(term: Term, scale: float = 1.0, offset: float = 0.0) -> Term:
     return replace(_pointwise(term, term.name, lambda x: scale * x + offset), affine_of=term.affine_of)
 
 
-def clip(term: Term, low: float | None = None, high: float | None = None) -> Term:
+def clip(term: Term, low: Real | None = None, high: Real | None = None) -> Term:
     """Values below `low` become `low`, values above `high` become `high`.
 
     Example:
@@ -51,7 +52,7 @@ def clip(term: Term, low: float | None = None, high: float | None = None) -> Ter
     return _pointwise(term, f"clip({term.name})", lambda x: np.clip(x, low, high))
 
 
-def tiers(term: Term, at: Sequence[float], values: Sequence[float]) -> Term:
+def tiers(term: Term, at: Sequence[Real], values: Sequence[Real]) -> Term:
     """A ladder: which of the ascending thresholds a value reaches decides what it is worth.
 
         worth = values[number of thresholds at or below x]
@@ -75,7 +76,7 @@ def tiers(term: Term, at: Sequence[float], values: Sequence[float]) -> Term:
     return _pointwise(term, f"tiers({term.name})", lambda x: worth[np.searchsorted(edges, x, side="right")])
 
 
-def gate(term: Term, *, when: Term, above: float = 0.0) -> Term:
+def gate(term: Term, *, when: Term, above: Real = 0.0) -> Term:
     """The term where `when` is above `above`, 0 elsewhere.
 
         g[i] = x[i] if when[i] > above else 0
@@ -116,7 +117,7 @@ def gate(term: Term, *, when: Term, above: float = 0.0) -> Term:
     return mapped(term, shut, observers=when.observers)
 
 
-def delta(term: Term, start: float = 0.0) -> Term:
+def delta(term: Term, start: Real = 0.0) -> Term:
     """Forward difference, progress: what a step added.
 
         d[0] = x[0] - start,   d[t] = x[t] - x[t-1]
@@ -135,7 +136,8 @@ def delta(term: Term, start: float = 0.0) -> Term:
         column, owner = term(batch), batch.trajectory_of_step
         need_level("delta", term.name, column, "step")
         before = segments.shift(column.values, owner, float(start))
-        return floats(column, column.values - before, column.valid & segments.shift(column.valid, owner, True))
+        known = segments.shift(column.valid.astype(float), owner, 1.0) > 0
+        return floats(column, column.values - before, column.valid & known)
 
     return Term(f"delta({term.name})", score, term.observers)
 

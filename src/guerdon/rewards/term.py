@@ -12,16 +12,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from numbers import Real
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from guerdon import segments
 from guerdon.batch import Batch, Column, Level
 from guerdon.errors import ColumnError, LevelError, UnscoredError
-
-if TYPE_CHECKING:
-    from guerdon.evidence import Observer
+from guerdon.evidence import Observer
 
 Array = np.ndarray
 Part = tuple[str, Column]
@@ -58,7 +56,7 @@ class Term:
     def __call__(self, batch: Batch) -> Column:
         return self.score(batch)
 
-    def __add__(self, other: Term) -> Term:
+    def __add__(self, other: Term | Real) -> Term:
         if isinstance(other, Term):
             return _sum(self, other)
         if isinstance(other, Real) and other == 0:  # what Python's own sum() starts from
@@ -72,7 +70,7 @@ class Term:
 
     __radd__ = __add__
 
-    def __mul__(self, weight: float) -> Term:
+    def __mul__(self, weight: Real) -> Term:
         if not isinstance(weight, Real):
             return NotImplemented
         if not np.isfinite(weight):
@@ -84,7 +82,7 @@ class Term:
     def __neg__(self) -> Term:
         return -1.0 * self
 
-    def __sub__(self, other: Term) -> Term:
+    def __sub__(self, other: Term | Real) -> Term:
         return self + -1.0 * other if isinstance(other, Term) else self + -other
 
     def named(self, name: str) -> Term:
@@ -112,13 +110,18 @@ def fact(what: str | Observer) -> Term:
 
     def score(batch: Batch) -> Column:
         column = batch[name]
-        if not isinstance(column.values, np.ndarray) or column.values.dtype.kind not in "biuf" or column.values.ndim > 1:
-            raise ColumnError(f"fact: column {name!r} does not hold one number per item; a numeric column is needed; "
-                              "turn it into one with an observer")  # fmt: skip
-        values = np.asarray(column.values, np.float64)
+        values = column.values
+        if not isinstance(values, np.ndarray) or values.dtype.kind not in "biuf" or values.ndim > 1:
+            raise ColumnError(
+                f"fact: column {name!r} does not hold one number per item; a numeric column is needed; "
+                "turn it into one with an observer"
+            )
+        values = np.asarray(values, np.float64)
         if not np.isfinite(values[column.valid]).all():
-            raise UnscoredError(f"fact: column {name!r} is not finite at an item that counts as scored; "
-                                "a missing score is not a number; say which are missing with Column.of(..., valid=)")  # fmt: skip
+            raise UnscoredError(
+                f"fact: column {name!r} is not finite at an item that counts as scored; "
+                "a missing score is not a number; say which are missing with Column.of(..., valid=)"
+            )
         return floats(column, values, column.valid)
 
     return Term(name, score, () if isinstance(what, str) else (what,), name)

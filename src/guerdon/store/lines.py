@@ -242,7 +242,7 @@ def _tokens(tokens: Any, logprobs: Any, at: str, where: str) -> tuple[tuple | No
 def _number(value: Any, at: str, where: str) -> float | None:
     if value is None:
         return None
-    if type(value) is not float and type(value) is not int or not -HUGE <= value <= HUGE:
+    if (type(value) is not float and type(value) is not int) or not -HUGE <= value <= HUGE:
         raise _bad(where, at, value, "a finite number or null", NULL)
     return float(value)
 

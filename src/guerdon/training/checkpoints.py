@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from guerdon.errors import RunFolderError
-from guerdon.store import atomic
+from guerdon.store import write_bytes
 
 KEEP = 2
 
@@ -25,8 +25,7 @@ def save(folder: Path, iteration: int, state: dict[str, Any]) -> Path:
     path = folder / f"{iteration:06d}.pt"
     data = io.BytesIO()
     torch.save({"iteration": iteration, **state}, data)
-    with atomic(path) as file:
-        file.write(data.getbuffer())
+    write_bytes(path, data.getbuffer())
     for old in sorted(folder.glob("*.pt"))[:-KEEP]:
         old.unlink(missing_ok=True)
     return path
