@@ -157,6 +157,10 @@ def _trajectories(trajectories: list[Trajectory]) -> dict[str, Column]:
     outcome = [None if t.ended.how == "failed" else t.outcome for t in trajectories]
     if any(o is not None for o in outcome):
         columns["outcome"] = Column.of("trajectory", np.array(outcome, np.float64))
+    references = [t.task.reference for t in trajectories]
+    if any(r is not None for r in references):
+        text = [r if r is None or isinstance(r, str) else json.dumps(r) for r in references]
+        columns["reference"] = Column.of("trajectory", pa.array(text, pa.string()))
     prompts = [t.task.prompt for t in trajectories]
     if any(prompts):
         columns["prompt"] = Column.of("trajectory", pa.array(prompts, pa.string()))

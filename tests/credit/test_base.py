@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import ragged_batches
 
 from guerdon.batch import Batch, Column
 from guerdon.credit import Credit, assign, centred, step_term
 from guerdon.errors import ColumnError
 from guerdon.rewards import Term, fact
+from strategies import ragged_batches
 
 OUTCOME, CLOSER = centred(fact("outcome")), step_term(fact("closer"))
 

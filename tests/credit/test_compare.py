@@ -5,12 +5,12 @@ import warnings
 import numpy as np
 import pytest
 from hypothesis import given
-from strategies import ragged_batches
 
 from guerdon.batch import Batch, Column
 from guerdon.credit import Others, Std, centred, step_term, to_go_of, whitened
 from guerdon.errors import ColumnError, LevelError
 from guerdon.rewards import affine, fact
+from strategies import ragged_batches
 
 
 def batch_of(**columns) -> Batch:

@@ -6,11 +6,11 @@ import sys
 import numpy as np
 import pytest
 from hypothesis import assume, given
-from strategies import ragged_batches
 
 from guerdon.batch import Batch
 from guerdon.credit import at_size_of, centred, shuffled, step_term
 from guerdon.rewards import fact
+from strategies import ragged_batches
 
 CLOSER, OUTCOME = step_term(fact("closer")), centred(fact("outcome"))
 

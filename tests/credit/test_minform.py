@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import ragged_batches
 
 from guerdon.batch import Batch, Column
 from guerdon.credit import (
@@ -18,6 +17,7 @@ from guerdon.credit import (
     tokens_of_step,
 )
 from guerdon.rewards import fact
+from strategies import ragged_batches
 
 
 @st.composite

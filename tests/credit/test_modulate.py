@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from hypothesis import given
-from strategies import ragged_batches
 
 from guerdon.credit import centred, modulate, step_term
 from guerdon.rewards import fact
+from strategies import ragged_batches
 
 OUTCOME = centred(fact("outcome"))
 

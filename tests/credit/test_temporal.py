@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import ragged_batches
 
 from guerdon.batch import Batch, Column
 from guerdon.credit import gae, gae_of, known_to_go, next_values, step_term, to_go, to_go_of
 from guerdon.errors import ColumnError, LevelError
 from guerdon.rewards import at_end, fact
+from strategies import ragged_batches
 
 
 @st.composite

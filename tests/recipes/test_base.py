@@ -47,6 +47,7 @@ def test_a_host_that_lacks_a_column_hears_which():
     recipes.require(recipes.get("milestones"), {"outcome", "progress"})
 
 
+@pytest.mark.bad_input
 def test_a_number_says_where_it_comes_from():
     with pytest.raises(RecordError, match="UNVERIFIED"):
         recipes.Number(1.0, "somewhere")

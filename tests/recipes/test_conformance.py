@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import ragged_batches
 
 from guerdon import recipes
 from guerdon.batch import Batch, Column
 from guerdon.errors import ColumnError
 from guerdon.objectives import Objective
+from strategies import ragged_batches
 
 METHODS = recipes.names()
-EVERY = tuple(dict.fromkeys(r.name for m in METHODS for r in (recipes.get(m), recipes.get(m).control, recipes.get(m).baseline)))
+FOUND = [recipes.get(method) for method in METHODS]
+EVERY = tuple(dict.fromkeys(r.name for f in FOUND for r in (f, f.control, f.baseline)))
 SHUFFLED = {name for name in EVERY if "shuffled" in recipes.get(name).title}
 MIXED = {"milestones": "its shaping is compared with nothing"}
 CRITICS = {name for name in EVERY if recipes.get(name).critic}

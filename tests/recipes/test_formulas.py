@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import ragged_batches
 
 from guerdon import recipes
 from guerdon.batch import Batch, Column
 from guerdon.credit import HardMin, centred, min_form_of, to_go
 from guerdon.recipes import clip_delta, gigpo, milestones, pbrs, ppo, pure
 from guerdon.rewards import fact, total
+from strategies import ragged_batches
 
 whole = ragged_batches(missing=False, ends=False)
 
@@ -170,7 +170,7 @@ def test_where_all_fail_pbrs_says_only_where_the_step_stood():
 
 def test_a_milestones_control_has_the_same_values_elsewhere():
     batch = walk([0.0, 0.5, 0.5, 0.5, 0.5, 0.75, 0.75, 0.75])
-    method, control = recipes.get("milestones").credit(batch).values, recipes.get("milestones-control").credit(batch).values
+    method, control = (recipes.get(name).credit(batch).values for name in ("milestones", "milestones-control"))
     assert sorted(method) == pytest.approx(sorted(control)) and method.tolist() != control.tolist()
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from numbers import Real
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from guerdon.rewards.term import Term
 Array = np.ndarray
 
 
+@runtime_checkable
 class Signal(Protocol):
     """A Term or a Credit: something with a name that gives a column of numbers."""
 

@@ -8,7 +8,7 @@ values: the bucket (`by`), what is subtracted (`Mean`, `Others`), what it is div
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -19,6 +19,7 @@ from guerdon.errors import ShapeError, UnscoredError
 Array = np.ndarray
 
 
+@runtime_checkable
 class Baseline(Protocol):
     """What is subtracted from each item, and whether there was anything to compare it with."""
 
@@ -29,6 +30,7 @@ class Baseline(Protocol):
         ...
 
 
+@runtime_checkable
 class Scale(Protocol):
     """What each difference is multiplied by."""
 

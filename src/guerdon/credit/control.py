@@ -78,7 +78,9 @@ def shuffled(signal: Shuffled, seed: int = 0, across: bool = False) -> Shuffled:
         to = at[np.lexsort((np.arange(len(at)), group))]
         moved = values.copy()
         moved[to] = values[at[np.lexsort((rng.random(len(at)), group))]]
-        return floats(column, moved, column.valid) if isinstance(signal, Term) else scored(replace(column, values=moved))
+        if isinstance(signal, Term):
+            return floats(column, moved, column.valid)
+        return scored(replace(column, values=moved))
 
     name = f"shuffled({signal.name})"
     if isinstance(signal, Term):

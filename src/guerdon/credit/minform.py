@@ -7,7 +7,7 @@ policy learns to add steps. With a minimum it cannot.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -20,6 +20,7 @@ from guerdon.rewards.term import Term, failed, floats
 Array = np.ndarray
 
 
+@runtime_checkable
 class Form(Protocol):
     """From process scores to the return of each step and of each whole trajectory."""
 

@@ -37,6 +37,7 @@ class Seen:
     outcome: float | None = None
 
 
+@runtime_checkable
 class Environment(Protocol):
     """One play at a time: `reset(task)`, then `step(action)` until an end."""
 
@@ -70,6 +71,7 @@ class Branching(Protocol):
         ...
 
 
+@runtime_checkable
 class Family(Protocol):
     """Tasks of one kind, and the environment that plays them.
 
