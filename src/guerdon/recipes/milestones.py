@@ -18,7 +18,7 @@ GAMMA is 1: below it, each step costs (1 - GAMMA) * psi, so a play that is stuck
 than one that is stuck early, a price on progress. With 1 being stuck earns 0.
 The policy that is best for this credit need not be best for the outcome: it is a bias,
 bought for signal where the outcome is silent. The bias is bounded, as the differences of a play
-sum to at most 1.
+sum to at most ALPHA.
 
 Departures  from MiRA: no learned potential, no critics, no doubly robust mix, clipped
             surrogate in place of log-ratio regression.
@@ -28,7 +28,7 @@ Example (two failures: the first completes one of two milestones at its second s
     >>> batch = Batch.from_steps(group=[0] * 5, trajectory=[0, 0, 0, 1, 1], reward=[0.0] * 5)
     >>> batch = batch.with_columns(progress=Column.of("step", [0.0, 0.5, 0.5, 0.0, 0.0]))
     >>> RECIPE.credit(batch).values
-    array([0.25, 0.25, 0.  , 0.  , 0.  ])
+    array([1., 1., 0., 0., 0.])
 """
 
 from guerdon.credit import Credit, centred, shuffled, step_term
@@ -36,7 +36,7 @@ from guerdon.recipes import grpo
 from guerdon.recipes.base import Number, Recipe, with_control
 from guerdon.rewards import Term, at_end, delta, fact, interpolated
 
-ALPHA = 1.0  # ours: a whole play's progress weighs as much as an outcome
+ALPHA = 4.0  # ours: of four milestones each weighs as much as an outcome; 1 and 10 were tried, see docs/log.md
 GAMMA = 1.0  # ours: being stuck earns 0
 
 OUTCOME = fact("outcome")
@@ -64,7 +64,7 @@ RECIPE = with_control(
         credit=credit(),
         objective=grpo.OBJECTIVE,
         numbers={
-            "ALPHA": Number(ALPHA, "ours", "a whole play's progress weighs as much as an outcome"),
+            "ALPHA": Number(ALPHA, "ours", "of four milestones each weighs as much as an outcome; 1 and 10 were tried"),
             "GAMMA": Number(GAMMA, "ours", "being stuck earns 0"),
             "CLIP": Number(grpo.CLIP, "code", "as in grpo"),
         },
