@@ -122,7 +122,7 @@ def test_milestones(batch):
         knots = [0] + [i + 1 for i in range(len(steps)) if reached[i] > (reached[i - 1] if i else 0.0)]
         heights = [0.0] + [reached[k - 1] for k in knots[1:]]
         psi = np.interp(np.arange(len(steps) + 1), knots, heights)
-        expected[steps] += np.diff(psi)
+        expected[steps] += 4 * np.diff(psi)
     assert recipes.get("milestones").credit(batch).values == pytest.approx(expected, abs=1e-9)
 
 
@@ -148,17 +148,17 @@ def walk(progress, outcome=0.0, truncated=True) -> Batch:
 
 def test_the_last_action_of_a_success_is_not_punished():
     a = recipes.get("milestones").credit(walk([0.0, 0.5, 1.0], outcome=1.0, truncated=False)).values
-    assert a[:3] == pytest.approx([0.5 + 0.25, 0.5 + 0.25, 0.5 + 0.5])
+    assert a[:3] == pytest.approx([0.5 + 4 * 0.25, 0.5 + 4 * 0.25, 0.5 + 4 * 0.5])
 
 
 def test_the_last_action_before_a_truncation_is_not_punished():
-    assert recipes.get("milestones").credit(walk([0.5, 0.5, 0.5])).values[:3].tolist() == [0.5, 0.0, 0.0]
+    assert recipes.get("milestones").credit(walk([0.5, 0.5, 0.5])).values[:3].tolist() == [4 * 0.5, 0.0, 0.0]
 
 
 def test_where_all_fail_milestones_speaks_and_grpo_does_not():
     batch = walk([0.0, 0.5, 0.5])
     assert (recipes.get("grpo").credit(batch).values == 0).all()
-    assert recipes.get("milestones").credit(batch).values.tolist() == [0.25, 0.25, 0, 0, 0, 0]
+    assert recipes.get("milestones").credit(batch).values.tolist() == [1.0, 1.0, 0, 0, 0, 0]
 
 
 def test_where_all_fail_pbrs_says_only_where_the_step_stood():
