@@ -184,12 +184,12 @@ class TRL:
             output_dir=str(folder),
             per_device_train_batch_size=job.prompts * job.plays, gradient_accumulation_steps=1,
             num_generations=job.plays, max_completion_length=job.say, max_steps=steps, num_iterations=1,
-            learning_rate=job.lr, lr_scheduler_type="constant", max_grad_norm=1.0, weight_decay=0.0, optim="adamw_torch",
-            beta=0.0, epsilon=0.2, loss_type="grpo", scale_rewards="group",
+            learning_rate=job.lr, lr_scheduler_type="constant", max_grad_norm=1.0, weight_decay=0.0,
+            optim="adamw_torch", beta=0.0, epsilon=0.2, loss_type="grpo", scale_rewards="group",
             temperature=1.0, top_k=0, top_p=1.0, generation_kwargs={"min_new_tokens": job.say},
             cache_implementation=cache, use_vllm=False, gradient_checkpointing=False,
             bf16=False, fp16=False, use_cpu=True, dataloader_num_workers=0, dataloader_pin_memory=False,
-            save_strategy="no", logging_strategy="no", report_to="none", disable_tqdm=True, log_completions=False, seed=0,
+            save_strategy="no", logging_strategy="no", report_to="none", disable_tqdm=True, seed=0,
         )  # fmt: skip
         tokenizer = AutoTokenizer.from_pretrained(model)
         texts = [f"{text} {SAY}" for text in job.texts]

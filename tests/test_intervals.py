@@ -31,7 +31,7 @@ def test_wilson_of_nothing_is_everything():
 def test_wilson_mirrors_and_stays_inside():
     for k in range(11):
         low, high = wilson(k, 10)
-        assert 0 <= low <= k / 10 <= high <= 1
+        assert 0 <= low <= k / 10 + 1e-12 and k / 10 - 1e-12 <= high <= 1
         assert wilson(10 - k, 10) == pytest.approx((1 - high, 1 - low))
 
 

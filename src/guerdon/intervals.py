@@ -7,14 +7,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-# Two-sided 95 % points of Student's t for 1 to 30 degrees of freedom; beyond, the normal point is near enough.
+_Z95 = 1.959964
+# Two-sided 95 % points of Student's t for 1 to 30 degrees of freedom; beyond, the first terms of its expansion
+# around the normal point are right to the third decimal.
 _T95 = (
     12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131,
     2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
 )  # fmt: skip
 
 
-def wilson(successes: float, n: int, z: float = 1.959964) -> tuple[float, float]:
+def wilson(successes: float, n: int, z: float = _Z95) -> tuple[float, float]:
     """The 95 % Wilson score interval of a share.
 
         centre = (p + z^2 / 2n) / (1 + z^2 / n)
@@ -52,6 +54,12 @@ def student(values: Sequence[float]) -> tuple[float, float]:
     mean = float(x.mean())
     if len(x) < 2:
         return mean, mean
-    t = _T95[len(x) - 2] if len(x) - 2 < len(_T95) else 1.96
+    freedom = len(x) - 1
+    t = _T95[freedom - 1] if freedom <= len(_T95) else _t95(freedom)
     half = t * float(x.std(ddof=1)) / math.sqrt(len(x))
     return mean - half, mean + half
+
+
+def _t95(freedom: int) -> float:
+    z = _Z95
+    return z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)

@@ -7,7 +7,12 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 from guerdon.errors import PolicyError
 from guerdon.policies.tokens import END, SAY, ChatFormat, PlainFormat, format_of, word_tokenizer
 
-TEXT = ["you see a red door and a key .", "go north", "take key\n> open door\n", "the door is locked , try the key !"] * 4
+TEXT = [
+    "you see a red door and a key .",
+    "go north",
+    "take key\n> open door\n",
+    "the door is locked , try the key !",
+] * 4
 TEMPLATE = (
     "{% if messages[0]['role'] != 'system' %}{{ '<|im_start|>system\nBe brief.<|im_end|>\n' }}{% endif %}"
     "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>' + '\n' }}{% endfor %}"

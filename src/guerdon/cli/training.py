@@ -12,7 +12,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rich.table import Table
 
 from guerdon import environments, recipes, store
-from guerdon.errors import GuerdonError, RunFolderError, UnknownNameError
+from guerdon.environments.base import Preparing
+from guerdon.errors import RunFolderError, UnknownNameError
 from guerdon.report import table as table_of
 from guerdon.report import write
 
@@ -39,7 +40,7 @@ def train(
                 summary = run_train(run, resume, _move(bar, bar.add_task("warm-up", total=total, now=""), run))
     finally:
         run.close()
-    if lines:
+    if lines or not summary:  # several processes: the first one speaks
         return
     page = write(folder)
     if as_json:
@@ -117,7 +118,12 @@ def report(folder: Path, as_json: bool) -> None:
 
 
 def _family(env: str, pairs: Sequence[str]) -> Any:
-    return environments.get(env, **{k: _number(v) for k, v in _pairs("--env-set", pairs).items()})
+    family = environments.get(env, **{k: _number(v) for k, v in _pairs("--env-set", pairs).items()})
+    if isinstance(family, Preparing):
+        with _progress() as bar:
+            task = bar.add_task(f"{family.name}: making games", total=None, now="")
+            family.prepare(lambda done, of: bar.update(task, completed=done, total=of))
+    return family
 
 
 def _config(env: str, iterations: int | None, steps: int | None, pairs: Sequence[str]) -> Any:

@@ -7,7 +7,7 @@ the environment itself pays.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -99,4 +99,13 @@ class Family(Protocol):
 
     def actions(self) -> Sequence[str]:
         """Actions that random play draws from; empty where they differ by state (then the fact list says)."""
+        ...
+
+
+@runtime_checkable
+class Preparing(Protocol):
+    """A family that makes something, once, before it can be played."""
+
+    def prepare(self, told: Callable[[int, int], None] | None = None) -> None:
+        """Makes what is not there yet; `told` hears how much is done, and of how much."""
         ...

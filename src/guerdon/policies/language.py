@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,7 @@ import torch
 
 from guerdon.errors import PolicyError
 from guerdon.policies.context import Context, LastState
-from guerdon.policies.prefix import PrefixCache, Read
+from guerdon.policies.prefix import PrefixCache, Read, Tokens
 from guerdon.policies.tokens import Format, format_of, word_tokenizer
 
 
@@ -82,63 +83,69 @@ class Play:
     policy: LanguagePolicy
     done: dict[int, list[str]] = field(default_factory=dict)
     read: dict[int, Read] = field(default_factory=dict)
-    unread: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    unread: dict[int, Tokens] = field(default_factory=dict)
     sequence: dict[int, int] = field(default_factory=dict)
+    length: dict[int, int] = field(default_factory=dict)
 
     def act(self, slots: Sequence[int], observations: Sequence[str], generator: torch.Generator) -> list[Act]:
         """One action for each slot, after its observation."""
-        new, parents, fresh = [], [], []
-        for slot, observation in zip(slots, observations, strict=True):
-            tokens, parent, begins = self._next(slot, observation)
-            new.append(tokens)
-            parents.append(parent)
-            fresh.append(begins)
+        most = self.policy.most
+        new = [self._next(slot, observation, most) for slot, observation in zip(slots, observations, strict=True)]
         # What was sampled last turn is read again with the observation: a few tokens, and one pass instead of two.
-        feed = [
-            tokens if begins else self.unread[slot] + tokens
-            for slot, tokens, begins in zip(slots, new, fresh, strict=True)
-        ]
-        reads = self.policy.cache.read(parents, feed)
-        said, scores = self.policy.cache.sample(reads, self.policy.format.ends, self.policy.most, generator)
+        feed = [self.unread[slot] + tokens for slot, tokens in zip(slots, new, strict=True)]
+        reads = self.policy.cache.read([self.read.get(slot) for slot in slots], feed)
+        said, scores = self.policy.cache.sample(reads, self.policy.format.ends, most, generator)
         acts = []
         for slot, tokens, read, words, score in zip(slots, new, reads, said, scores, strict=True):
-            self.read[slot], self.unread[slot] = read, tuple(words)
+            self.read[slot], self.unread[slot] = read, ()
             text = self.policy.format.text(tuple(words))
-            self.done.setdefault(slot, []).append(text)
-            acts.append(Act(text, (*tokens, *words), tuple(score), self.sequence[slot]))
+            acts.append(self._did(slot, text, tokens, tuple(words), tuple(score)))
         return acts
 
     def follow(self, slot: int, observation: str, action: str) -> Act:
         """The same record for an action that somebody else chose; its log-probabilities are zero."""
-        tokens, _, _ = self._next(slot, observation, reading=False)
         words = self.policy.format.say(action)
-        self.done.setdefault(slot, []).append(action)
-        self.unread[slot] = words
-        return Act(action, (*tokens, *words), (0.0,) * len(words), self.sequence[slot])
+        tokens = self._next(slot, observation, max(self.policy.most, len(words)))
+        self.unread[slot] += tokens
+        return self._did(slot, action, tokens, words, (0.0,) * len(words))
 
-    def _next(self, slot: int, observation: str, reading: bool = True) -> tuple[tuple[int, ...], Read | None, bool]:
-        """The tokens to read, on top of what, and whether a new model input begins."""
+    def _did(self, slot: int, text: str, tokens: Tokens, words: Tokens, scores: tuple[float, ...]) -> Act:
+        """Writes an action down: it is done, and still to be read."""
+        self.done.setdefault(slot, []).append(text)
+        self.unread[slot] += words
+        self.length[slot] += len(tokens) + len(words)
+        return Act(text, (*tokens, *words), scores, self.sequence[slot])
+
+    def _next(self, slot: int, observation: str, most: int) -> Tokens:
+        """The tokens of an observation; where they begin a new model input, what was read before is let go."""
         turn = self.policy.context.turn(observation, self.done.get(slot, []))
-        parent = self.read.get(slot)
         begins = not turn.carry or slot not in self.sequence
         tokens = self.policy.format.read(turn.text, begins)
-        room = self.policy.longest - self.policy.most
-        if not begins and reading and parent is not None:
-            if parent.length + len(self.unread[slot]) + len(tokens) > room:
-                begins, tokens = True, self.policy.format.read(turn.text, True)
+        room = self.policy.longest - most
+        if not begins and self.length[slot] + len(tokens) > room:
+            begins, tokens = True, self.policy.format.read(turn.text, True)
         if len(tokens) > room:
             raise PolicyError(
                 f"LanguagePolicy: an observation has {len(tokens)} tokens and the model reads {self.policy.longest}, "
-                f"less {self.policy.most} for the action; shorter observations or a longer model are needed; "
+                f"less {most} for the action; shorter observations or a longer model are needed; "
                 "shorten the observation or lower most="
             )
         if begins:
             self.sequence[slot] = self.sequence.get(slot, -1) + 1
-        return tokens, (None if begins else parent), begins
+            self.unread[slot], self.length[slot] = (), 0
+            self.read.pop(slot, None)
+        return tokens
 
 
 def small(
-    words: Iterable[str], *, width: int = 64, layers: int = 2, heads: int = 4, longest: int = 1024, seed: int = 0, **kw: Any
+    words: Iterable[str],
+    *,
+    width: int = 64,
+    layers: int = 2,
+    heads: int = 4,
+    longest: int = 1024,
+    seed: int = 0,
+    **kw: Any,
 ) -> LanguagePolicy:
     """A small Llama made from a config, with one token per word of an environment.
 
@@ -155,7 +162,8 @@ def small(
         num_attention_heads=heads,
         max_position_embeddings=longest,
         tie_word_embeddings=True,
-        initializer_range=0.8 / width**0.5,  # the usual 0.02 is made for wide models; a narrow one learns several times slower
+        # The usual 0.02 is made for wide models; with it a narrow one learns several times slower.
+        initializer_range=0.8 / width**0.5,
         bos_token_id=None,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
@@ -166,29 +174,60 @@ def small(
     return LanguagePolicy(model, tokenizer, **kw)
 
 
-def load(path: str, *, dtype: torch.dtype | None = None, device: str | None = None, **kw: Any) -> LanguagePolicy:
+def load(path: str | Path, *, dtype: torch.dtype | None = None, device: str | None = None, **kw: Any) -> LanguagePolicy:
     """A causal LM from a local folder or a hub name.
 
     Raises:
-        PolicyError: there is no model that transformers can load; the sentence says what was tried.
+        PolicyError: there is no model that transformers can load, weights are missing from it, or it reads
+            ahead as an encoder does; the sentence says which.
     """
+    from huggingface_hub.errors import StrictDataclassError
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    folder = Path(path)
+    path, folder = str(path), Path(path)
+    if folder.is_file():
+        raise PolicyError(
+            f"load: {path!r} is a file; a folder written by save_pretrained, or a hub name, is needed; "
+            "give the folder that holds it"
+        )
     if os.sep in path and path.count("/") != 1 and not folder.exists():
-        raise PolicyError(f"load: there is no folder {path!r}; a Hugging Face model is needed; check the path, or give a hub name")
+        raise PolicyError(
+            f"load: there is no folder {path!r}; a Hugging Face model is needed; check the path, or give a hub name"
+        )
     if folder.is_dir() and not (folder / "config.json").exists():
         raise PolicyError(
-            f"load: {path!r} has no config.json, so it is not a Hugging Face model; a folder written by save_pretrained "
-            "(config.json, weights, tokenizer) is needed; check the path"
+            f"load: {path!r} has no config.json, so it is not a Hugging Face model; a folder written by "
+            "save_pretrained (config.json, weights, tokenizer) is needed; check the path"
         )
     try:
         tokenizer = AutoTokenizer.from_pretrained(path)
-        model = AutoModelForCausalLM.from_pretrained(path, dtype=dtype or torch.float32)
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        model, told = AutoModelForCausalLM.from_pretrained(path, dtype=dtype or torch.float32, output_loading_info=True)
+    except (
+        OSError, ValueError, LookupError, RuntimeError, TypeError, AttributeError, ImportError, EOFError,
+        pickle.UnpicklingError, SafetensorError, StrictDataclassError,
+    ) as error:  # fmt: skip
+        said = " ".join(str(error).split()) or type(error).__name__
         raise PolicyError(
-            f"load: {path!r} cannot be loaded as a causal language model ({first[:160]}); a local folder written by "
+            f"load: {path!r} cannot be loaded as a causal language model ({said[:160]}); a local folder written by "
             "save_pretrained or a reachable hub name is needed; check the path or the name"
         ) from error
+    if lacking := sorted(told["missing_keys"]):
+        raise PolicyError(
+            f"load: {path!r} has no weights for {lacking[0]} and {len(lacking) - 1} others, which would be random; "
+            "a whole causal language model is needed; save it again, or mend its config.json"
+        )
+    if _reads_ahead(model):
+        raise PolicyError(
+            f"load: {path!r} is a {type(model).__name__}, in which a token sees those after it; "
+            "a causal language model is needed; give a decoder such as Llama, Qwen or GPT-2"
+        )
     return LanguagePolicy(model.to(device) if device else model, tokenizer, **kw)
+
+
+@torch.no_grad()
+def _reads_ahead(model: Any) -> bool:
+    """True if later tokens change what the model says of the first: transformers loads such encoders too."""
+    ids = torch.tensor([[0] * 8, [0] + [1] * 7])
+    one, other = model.eval()(ids, use_cache=False).logits[:, 0]
+    return float((one - other).abs().max()) > 8 * torch.finfo(one.dtype).eps * float(one.abs().max())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ import torch
 from transformers import DynamicCache
 
 Tokens = tuple[int, ...]
+
+_numbers = count(1)
 
 
 @dataclass(slots=True, eq=False)
@@ -25,21 +28,24 @@ class Read:
     Attributes:
         length: how many tokens.
         logprob: (vocabulary,) log-probabilities of the next token, at the sampling temperature.
-        parent: what had been read before, if anything; held so that its identity stays its own.
+        before: how many of them were its parent's, read in an earlier pass.
         layers: keys and values of the pass that read it: (rows, heads, places, width) each.
         row, begin: which row of them is its own, and where what the parent had not read begins.
+        number: its name among all that were ever read. A number, since holding on to the parent itself
+            would keep every turn of a long history in memory, whatever the budget.
     """
 
     length: int
     logprob: torch.Tensor
-    parent: Read | None
+    before: int
     layers: list[tuple[torch.Tensor, torch.Tensor]]
     row: int
     begin: int
+    number: int = field(default_factory=lambda: next(_numbers))
 
     def into(self, out: torch.Tensor, layer: int, side: int) -> None:
         """Copies keys (side 0) or values (side 1) of a layer to the front of `out`, (heads, places, width)."""
-        own, before = self.layers[layer][side][self.row], self.parent.length if self.parent else 0
+        own, before = self.layers[layer][side][self.row], self.before
         out[:, :before] = own[:, :before]  # a parent shorter than the pass's longest leaves a hole after it
         out[:, before : self.length] = own[:, self.begin : self.begin + self.length - before]
 
@@ -75,7 +81,7 @@ class PrefixCache:
 
     def read(self, parents: Sequence[Read | None], tokens: Sequence[Tokens]) -> list[Read]:
         """What the model has read after `tokens`, on top of `parents` (None: nothing before)."""
-        names = [(id(p) if p is not None else 0, t) for p, t in zip(parents, tokens, strict=True)]
+        names = [(p.number if p is not None else 0, t) for p, t in zip(parents, tokens, strict=True)]
         wanted = {n: p for n, p in zip(names, parents, strict=True) if n not in self.known}
         # By length, so that a pass holds little padding. The order is a function of the contexts alone.
         order = sorted(wanted, key=lambda n: (len(n[1]), wanted[n].length if wanted[n] else 0))
@@ -119,7 +125,8 @@ class PrefixCache:
         logprob = (last.float() / self.temperature).log_softmax(-1)
         layers = [(layer.keys, layer.values) for layer in out.past_key_values.layers]
         return [
-            Read(int(before[row] + new[row]), logprob[row], parents[row], layers, row, past) for row in range(len(tokens))
+            Read(int(before[row] + new[row]), logprob[row], int(before[row]), layers, row, past)
+            for row in range(len(tokens))
         ]
 
     def _stack(self, reads: Sequence[Read | None], past: int) -> DynamicCache:

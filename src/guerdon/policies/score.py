@@ -37,6 +37,8 @@ class Inputs:
         token: (n,) which tokens of the batch were sampled; the n entries below are theirs.
         row, place: the input, and the place in it whose next-token distribution is theirs.
         target: their token ids.
+        shares: per input, which others begin with its context, by an equal number; -1 for none.
+        context: (inputs,) how many tokens its context has.
     """
 
     ids: list[Array]
@@ -46,6 +48,8 @@ class Inputs:
     row: Array
     place: Array
     target: Array
+    shares: Array
+    context: Array
 
     @classmethod
     def of(cls, batch: Batch, trees: bool = True) -> Inputs:
@@ -62,14 +66,19 @@ class Inputs:
                 "Inputs.of: a model input begins with a sampled token; something must be read before it; "
                 "put at least one observation token first"
             )
-        row, before = copy[of_token[token]], place[token] - 1
+        # An input of which nothing was sampled is not run.
+        used, row = np.unique(copy[of_token[token]], return_inverse=True)
+        first, before = first[used], place[token] - 1
         context = np.full(len(first), ids.shape[1])
         np.minimum.at(context, row, before + 1)
         plain = [ids[f, : length[f]] for f in first]
-        merged, parent, where_row, where_place = _merge(plain, context, trees)
+        merged, parent, where_row, where_place, shares = _merge(plain, context, trees)
+        of_row = np.zeros(len(merged), np.int64)
+        of_row[where_row] = context
         target = batch["token_id"].values[token]
         where = where_place[row, before]
-        return cls(merged, parent, np.array([len(m) for m in merged]), token, where_row[row], where, target)
+        length = np.array([len(m) for m in merged])
+        return cls(merged, parent, length, token, where_row[row], where, target, shares, of_row)
 
     def chunks(self, rows: Array, most: int) -> Iterator[Array]:
         """The rows, longest first, in pieces of at most `most` padded tokens."""
@@ -90,13 +99,13 @@ def _distinct(ids: Array) -> tuple[Array, Array]:
     return first, copy.reshape(-1)
 
 
-def _merge(plain: list[Array], context: Array, trees: bool) -> tuple[list[Array], list[Array], Array, Array]:
-    """Rows of one context become a context and a tree.
+def _merge(plain: list[Array], context: Array, trees: bool) -> tuple[list[Array], list[Array], Array, Array, Array]:
+    """Rows of one context become a context and a tree, or where that is too large, rows that share it.
 
     Returns:
-        The new rows, their parents, and for each plain row its new row (n,) and for each of
-        its places the new place (n, longest). A plain row's last token is read by nobody, so it is
-        left out.
+        The new rows, their parents, for each plain row its new row (n,) and for each of its places
+        the new place (n, longest), and for each new row a number that is equal where a context is
+        shared, else -1. A plain row's last token is read by nobody, so it is left out.
     """
     alike: dict[Any, list[int]] = defaultdict(list)
     for i, (row, c) in enumerate(zip(plain, context, strict=True)):
@@ -105,10 +114,13 @@ def _merge(plain: list[Array], context: Array, trees: bool) -> tuple[list[Array]
     where_place = np.zeros((len(plain), max(map(len, plain), default=0)), np.int64)
     rows: list[Array] = []
     parents: list[Array] = []
-    for members in alike.values():
+    shares: list[int] = []
+    for number, members in enumerate(alike.values()):
         c = int(context[members[0]])
         after = sum(len(plain[i]) - 1 - c for i in members)
-        for some in [members] if after <= LARGEST * c + 64 else [[i] for i in members]:
+        whole = after <= LARGEST * c + 64
+        for some in [members] if whole else [[i] for i in members]:
+            shares.append(-1 if whole or len(members) == 1 or c == 1 else number)
             ids, parent = plain[some[0]][:c].tolist(), list(range(-1, c - 1))
             known: dict[tuple[int, int], int] = {}
             for i in some:
@@ -123,7 +135,7 @@ def _merge(plain: list[Array], context: Array, trees: bool) -> tuple[list[Array]
                 where_place[i, : len(places)] = places
             rows.append(np.array(ids, np.int64))
             parents.append(np.array(parent, np.int64))
-    return rows, parents, where_row, where_place
+    return rows, parents, where_row, where_place, np.array(shares, np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,41 +171,141 @@ def score(
         kept: true for the sampled tokens that are wanted; None: all that stand in `rows`.
     """
 
-    def tensor(x: Array) -> torch.Tensor:
-        return torch.from_numpy(np.ascontiguousarray(x)).to(model.device)
-
     local = np.full(len(inputs.ids), -1)
     local[rows] = np.arange(len(rows))
     here = local[inputs.row] >= 0
     at = np.flatnonzero(here if kept is None else here & kept)
-    ids, reading = _layout([inputs.ids[r] for r in rows], [inputs.parent[r] for r in rows])
+    shared = _shared(inputs, rows)
+    pieces = [(read, some) for read, some in ((_plain, ~shared), (_after, shared)) if some.any()]
+    if len(pieces) == 1:
+        return Scored(at, *_pick(model, pieces[0][0], inputs, rows, at, temperature, entropy, hidden))
+    parts, order = [], []
+    for read, some in pieces:
+        mine = some[local[inputs.row[at]]]
+        if mine.any():
+            order.append(np.flatnonzero(mine))
+            parts.append(_pick(model, read, inputs, rows[some], at[mine], temperature, entropy, hidden))
+    back = _tensor(np.argsort(np.concatenate(order)), model) if order else None
+    return Scored(at, *(None if p[0] is None else torch.cat(p)[back] for p in zip(*parts, strict=True)))
+
+
+def _shared(inputs: Inputs, rows: Array) -> Array:
+    """True for the rows whose context another one of them has too."""
+    _, number, count = np.unique(inputs.shares[rows], return_inverse=True, return_counts=True)
+    return (inputs.shares[rows] >= 0) & (count[number] > 1)
+
+
+def _pick(
+    model: Any, read: Any, inputs: Inputs, rows: Array, at: Array, temperature: float, entropy: bool, hidden: bool
+) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
+    """Log-probability, entropy and hidden state of the sampled tokens `at`, all of which are in `rows`."""
+    local = np.full(len(inputs.ids), -1)
+    local[rows] = np.arange(len(rows))
     # Equal tokens after equal contexts are read off once, then copied to every token of the batch.
-    width, many = ids.shape[1], int(inputs.target.max()) + 1
+    width, many = int(inputs.length.max()) + 1, int(inputs.target.max()) + 1
     code = (local[inputs.row[at]] * width + inputs.place[at]) * many + inputs.target[at]
     code, copy = np.unique(code, return_inverse=True)
     row, place, target = code // many // width, code // many % width, code % many
-    keep, column = np.unique(place, return_inverse=True)
+    out, place = read(model, inputs, rows, row, place, hidden)
+    keep, column = out.places, np.searchsorted(out.places, place)
+    logits = out.logits
+    if len(row) == len(rows) * len(keep) and np.array_equal(row * len(keep) + column, np.arange(len(row))):
+        logits = logits.reshape(-1, logits.shape[-1])  # all of them, in order
+    else:
+        logits = logits[_tensor(row, model), _tensor(column, model)]
+    chosen, spread = _Chosen.apply(logits, _tensor(target, model), temperature, entropy)
+    state = out.hidden[_tensor(row, model), _tensor(place, model)] if hidden else None
+    if np.array_equal(copy, np.arange(len(copy))):
+        return chosen, spread if entropy else None, state
+    back = _tensor(copy, model)
+    return chosen[back], spread[back] if entropy else None, None if state is None else state[back]
+
+
+class _Chosen(torch.autograd.Function):
+    """log softmax(logits / temperature) at the targets, and the entropy; one saved tensor and few passes over it."""
+
+    @staticmethod
+    def forward(ctx: Any, logits: torch.Tensor, target: torch.Tensor, temperature: float, entropy: bool) -> Any:
+        log = logits.float() if temperature == 1.0 else logits.float() / temperature
+        log = log.log_softmax(-1)
+        spread = -(log.exp().mul_(log)).sum(-1) if entropy else log.new_zeros(len(log))
+        ctx.save_for_backward(log, target, spread)
+        ctx.set_materialize_grads(False)
+        ctx.temperature, ctx.dtype = temperature, logits.dtype
+        return log.gather(1, target[:, None])[:, 0], spread
+
+    @staticmethod
+    def backward(ctx: Any, chosen: torch.Tensor | None, spread: torch.Tensor | None) -> Any:
+        log, target, entropy = ctx.saved_tensors
+        chosen = torch.zeros_like(entropy) if chosen is None else chosen
+        if spread is None:
+            out = log.exp().mul_(-chosen[:, None])
+        else:
+            out = log.exp() * (-chosen[:, None] - spread[:, None] * (log + entropy[:, None]))
+        out.scatter_add_(1, target[:, None], chosen[:, None])
+        out = out if ctx.temperature == 1.0 else out / ctx.temperature
+        return out.to(ctx.dtype), None, None, None
+
+
+@dataclass(frozen=True, eq=False)
+class _Out:
+    """What a forward pass gave: logits at some places of every row, and hidden states at all."""
+
+    logits: torch.Tensor
+    places: Array
+    hidden: torch.Tensor | None
+
+
+def _plain(model: Any, inputs: Inputs, rows: Array, row: Array, place: Array, hidden: bool) -> tuple[_Out, Array]:
+    """One pass over whole inputs."""
+    ids, reading = _layout([inputs.ids[r] for r in rows], [inputs.parent[r] for r in rows])
+    keep = np.unique(place)
     out = model(
-        tensor(ids),
+        _tensor(ids, model),
         use_cache=False,
-        logits_to_keep=tensor(keep),
+        logits_to_keep=_tensor(keep, model),
         output_hidden_states=hidden,
-        **{name: tensor(x) for name, x in reading.items()},
+        **{name: _tensor(x, model) for name, x in reading.items()},
     )
-    row_, copy_ = tensor(row), tensor(copy)
-    log = (out.logits[row_, tensor(column)].float() / temperature).log_softmax(-1)
-    chosen = log.gather(1, tensor(target)[:, None])[:, 0][copy_]
-    spread = -(log.exp() * log).sum(-1)[copy_] if entropy else None
-    state = out.hidden_states[-1][row_, tensor(place)][copy_] if hidden else None
-    return Scored(at, chosen, spread, state)
+    return _Out(out.logits, keep, out.hidden_states[-1] if hidden else None), place
 
 
-def _layout(ids: list[Array], parents: list[Array]) -> tuple[Array, dict[str, Array]]:
+def _after(model: Any, inputs: Inputs, rows: Array, row: Array, place: Array, hidden: bool) -> tuple[_Out, Array]:
+    """A pass over the distinct contexts, less their last tokens, and one over what follows, on top of them."""
+    _, first, of = np.unique(inputs.shares[rows], return_index=True, return_inverse=True)
+    before = inputs.context[rows] - 1
+    ids, _ = _layout([inputs.ids[r][:n] for r, n in zip(rows[first], before[first], strict=True)])
+    past = model(_tensor(ids, model), use_cache=True, logits_to_keep=1).past_key_values
+    past.batch_select_indices(_tensor(of, model))
+    then, _ = _layout([inputs.ids[r][n:] for r, n in zip(rows, before, strict=True)])
+    mask = np.ones((len(rows), ids.shape[1] + then.shape[1]), np.int64)
+    mask[:, : ids.shape[1]] = np.arange(ids.shape[1]) < before[:, None]
+    place = place - before[row]
+    keep = np.unique(place)
+    out = model(
+        _tensor(then, model),
+        past_key_values=past,
+        position_ids=_tensor(before[:, None] + np.arange(then.shape[1]), model),
+        attention_mask=None if mask.all() else _tensor(mask, model),
+        use_cache=True,
+        logits_to_keep=_tensor(keep, model),
+        output_hidden_states=hidden,
+    )
+    return _Out(out.logits, keep, out.hidden_states[-1] if hidden else None), place
+
+
+def _tensor(x: Array, model: Any) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(x)).to(model.device)
+
+
+def _layout(ids: list[Array], parents: list[Array] | None = None) -> tuple[Array, dict[str, Array]]:
     """Padded ids and, where something branches, the mask of who sees whom and the positions."""
     width = max(map(len, ids))
     padded, parent = np.zeros((len(ids), width), np.int64), np.tile(np.arange(width) - 1, (len(ids), 1))
-    for i, (row, p) in enumerate(zip(ids, parents, strict=True)):
-        padded[i, : len(row)], parent[i, : len(row)] = row, p
+    for i, row in enumerate(ids):
+        padded[i, : len(row)] = row
+        if parents is not None:
+            parent[i, : len(row)] = parents[i]
     if (parent == np.arange(width) - 1).all():
         return padded, {}  # causal attention and its own positions are right: padding is to the right
     sees = np.zeros((len(ids), width, width), bool)

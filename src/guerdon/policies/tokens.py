@@ -64,7 +64,7 @@ class PlainFormat:
         self._end = tuple(tokenizer.encode(end, add_special_tokens=False))
         if len(self._end) != 1:
             raise PolicyError(
-                f"PlainFormat: {end!r} is {len(self._end)} tokens for this tokenizer; an action must end with one token; "
+                f"PlainFormat: {end!r} is {len(self._end)} tokens for this tokenizer; an action must end with one; "
                 "give another end="
             )
         eos = tokenizer.eos_token_id
@@ -91,7 +91,9 @@ class ChatFormat:
     def __init__(self, tokenizer: Any) -> None:
         self.tokenizer = tokenizer
         if tokenizer.eos_token_id is None:
-            raise PolicyError("ChatFormat: the tokenizer has no eos token; an action must end with one; set tokenizer.eos_token")
+            raise PolicyError(
+                "ChatFormat: the tokenizer has no eos token; an action must end with one; set tokenizer.eos_token"
+            )
         self.pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
         self.ends = frozenset((tokenizer.eos_token_id,))
         self.read = _Memo(self._read)

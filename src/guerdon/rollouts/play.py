@@ -29,14 +29,15 @@ Player = Callable[[Sequence[int], Sequence[Seen]], Sequence[Acted]]
 class _Log:
     """One trajectory being written."""
 
-    def __init__(self, task: Task, group: str | int, first: Seen | EnvironmentFault) -> None:
-        self.task, self.group, self.now = task, group, first
+    def __init__(self, task: Task, group: str | int, first: Seen | EnvironmentFault, horizon: int | None) -> None:
+        self.task, self.group, self.now, self.horizon = task, group, first, horizon
         self.steps: list[Step] = []
         self.act: Acted | None = None
 
     @property
     def over(self) -> bool:
-        return isinstance(self.now, EnvironmentFault) or self.now.terminated or self.now.truncated
+        cut = self.horizon is not None and len(self.steps) >= self.horizon
+        return cut or isinstance(self.now, EnvironmentFault) or self.now.terminated or self.now.truncated
 
     def saw(self, after: Seen | EnvironmentFault) -> None:
         """Writes the step down: what was seen, what was done, what came of it."""
@@ -73,6 +74,7 @@ def play(
     tasks: Sequence[Task],
     groups: Sequence[str | int] | None = None,
     progress: Callable[[int], None] | None = None,
+    horizon: int | None = None,
 ) -> list[Trajectory]:
     """Plays every task once, all at the same time, to its end.
 
@@ -81,13 +83,14 @@ def play(
         vector: the environments, slot i for tasks[i].
         groups: what each play is compared with; by default each is alone.
         progress: called after each turn with the number of plays that are over.
+        horizon: a play of so many actions is truncated, for environments that might not end by themselves.
 
     Returns:
         One trajectory per task, in order. A play whose environment raised, hung past its
         deadline or returned nonsense ended as `failed(at, cause)`; the others go on.
     """
     groups = range(len(tasks)) if groups is None else groups
-    logs = [_Log(t, g, first) for t, g, first in zip(tasks, groups, vector.reset(tasks), strict=True)]
+    logs = [_Log(t, g, first, horizon) for t, g, first in zip(tasks, groups, vector.reset(tasks), strict=True)]
     while active := [slot for slot, log in enumerate(logs) if not log.over]:
         acts = player(active, [logs[slot].now for slot in active])
         for slot, act in zip(active, acts, strict=True):

@@ -11,6 +11,7 @@ from guerdon.batch import Batch, Column
 from guerdon.policies import LanguagePolicy
 from guerdon.policies.score import Inputs, branches, score
 from guerdon.recipes.base import Recipe
+from guerdon.training.workers import Workers
 
 WIDTH, LR, PASSES, ROWS = 64, 1e-3, 4, 512  # ours: a head this small is cheap to train well
 
@@ -43,11 +44,12 @@ class ValueModel:
             value = self.head(self.seen)[:, 0].cpu().numpy().astype(np.float64)
         return batch.with_columns(value=Column.of("step", value), next_value=Column.of("step", np.zeros(len(value))))
 
-    def fit(self, batch: Batch) -> dict[str, float]:
-        """Moves the values towards what came of the states."""
+    def fit(self, batch: Batch, workers: Workers) -> dict[str, float]:
+        """Moves the values towards what came of the states; several processes then meet in the middle."""
         target = self.recipe.critic.targets(batch, self.recipe.reward)
         at = np.flatnonzero(target.valid)
         if not len(at):
+            workers.average(self.head.parameters())
             return {}
         x = self.seen[torch.from_numpy(at).to(self.seen.device)]
         y = torch.from_numpy(target.values[at]).to(x)
@@ -59,6 +61,7 @@ class ValueModel:
                 loss.backward()
                 self.optimizer.step()
                 losses.append(loss.detach())
+        workers.average(self.head.parameters())
         spread = float(y.var(correction=0))
         explained = 1.0 - float(losses[0]) / spread if spread > 0 else 0.0
         return {"critic_loss": float(torch.stack(losses).mean()), "critic_explained": explained}

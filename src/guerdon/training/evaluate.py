@@ -33,6 +33,8 @@ def evaluate(run: Run, plays: int, split: str = "test") -> dict[str, Any]:
 
 def summarise(run: Run) -> dict[str, Any]:
     """Evaluates the trained policy on both splits and writes summary.json; the policy is saved beside it."""
+    if not run.workers.first:
+        return {}
     test = evaluate(run, run.config.final_plays)
     trained = evaluate(run, run.config.final_plays, "train")
     best = test if test["n"] else trained

@@ -42,6 +42,8 @@ def train(run: Run, resume: bool = False, watch: Watch = lambda run, metrics: No
         with Clock(run):
             batch = gather(run)
             metrics = learn(run, batch)
+        if not run.workers.first:
+            continue
         metrics = measure(run, batch, metrics)
         if run.config.eval_every and run.iteration % run.config.eval_every == 0:
             metrics["eval"] = evaluate(run, run.config.eval_plays)
@@ -74,14 +76,16 @@ def learn(run: Run, batch: Batch) -> dict[str, float]:
     model = run.policy.model
     try:
         with run.precision():
-            metrics = update(model, run.optimizer, run.objective, batch, run.config, seed, run.reference)
+            metrics = update(model, run.optimizer, run.objective, batch, run.config, seed, run.reference, run.workers)
     except DivergedError as error:
         run.keep_batch(batch, "diverged")
         raise DivergedError(f"{error}; the batch is in {run.folder / 'batches' / 'diverged.parquet'}") from error
     if run.critic:
-        metrics |= run.critic.fit(batch)
+        metrics |= run.critic.fit(batch, run.workers)
     run.policy.forget()
     run.iteration += 1
-    run.env_steps += batch.size("step")
-    run.tokens += int(batch["sampled"].values.sum())
+    sampled = int(batch["sampled"].values.sum()) if "sampled" in batch else 0
+    done = run.workers.add({"env_steps": batch.size("step"), "tokens": sampled})
+    run.env_steps += int(done["env_steps"])
+    run.tokens += int(done["tokens"])
     return metrics

@@ -30,6 +30,7 @@ from guerdon.rollouts import repeated
 from guerdon.training import checkpoints
 from guerdon.training.config import Config
 from guerdon.training.critic import ValueModel
+from guerdon.training.workers import Workers
 
 DRAW, SAMPLE, SPLIT, TEST, WARM = range(5)  # what a random stream of an iteration is for
 
@@ -60,7 +61,8 @@ class Run:
 
     def __post_init__(self) -> None:
         torch.set_num_threads(self.config.threads)
-        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.workers = Workers()
+        self.device = self.workers.device
         self.policy = self._policy()
         self.vector = vector_of(self.family, deadline=self.config.deadline)
         self.train, self.test = list(self.family.tasks("train")), list(self.family.tasks("test"))
@@ -92,19 +94,19 @@ class Run:
         return np.random.default_rng((self.seed, iteration, purpose))
 
     def generator(self, purpose: int, iteration: int) -> torch.Generator:
-        """A torch generator for one purpose of one iteration."""
-        return torch.Generator().manual_seed(int(self.rng(purpose, iteration).integers(1 << 62)))
+        """A torch generator for one purpose of one iteration; each process of a run has its own."""
+        return torch.Generator().manual_seed(int(self.rng(purpose, iteration).integers(1 << 62)) + self.workers.rank)
 
     def draw(self, iteration: int) -> tuple[list[Task], list[int]]:
-        """The tasks of an iteration, each repeated for its group. A pass over the tasks has each of them once."""
+        """This process's tasks of an iteration, each repeated for its group. A pass over the tasks has each once."""
         n, per = len(self.train), self.config.prompts
         places = range(iteration * per, (iteration + 1) * per)
         order = {lap: self.rng(DRAW, lap).permutation(n) for lap in {p // n for p in places}}
-        return repeated([self.train[order[p // n][p % n]] for p in places], self.config.plays)
+        return repeated([self.train[order[p // n][p % n]] for p in self.workers.share(list(places))], self.config.plays)
 
     def precision(self) -> Any:
         """bf16 where there is a GPU, float32 on a CPU."""
-        return torch.autocast("cuda", torch.bfloat16) if self.device == "cuda" else nullcontext()
+        return torch.autocast("cuda", torch.bfloat16) if self.device.startswith("cuda") else nullcontext()
 
     @property
     def over(self) -> bool:
@@ -128,6 +130,13 @@ class Run:
 
     def open(self, resume: bool) -> None:
         """Takes the folder: begins in an empty one, goes on in its own, refuses another's."""
+        if self.workers.first:
+            self._take(resume)
+        self.workers.wait()
+        if resume:
+            self._restore()
+
+    def _take(self, resume: bool) -> None:
         record = self.folder / "run.json"
         if record.exists():
             self._same(store.read_json(record))
@@ -136,7 +145,6 @@ class Run:
                     f"train: {self.folder} already holds this run; an empty folder is needed; "
                     "add --resume to go on with it, or give another --out"
                 )
-            self._restore()
             return
         if self.folder.exists() and any(self.folder.iterdir()):
             raise RunFolderError(
@@ -160,6 +168,8 @@ class Run:
 
     def save(self) -> None:
         """Writes a checkpoint of everything that the next iteration depends on."""
+        if not self.workers.first:
+            return
         state = {
             "model": self.policy.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -184,7 +194,8 @@ class Run:
             self.reference.load_state_dict(state["reference"])
         self.iteration, self.warm_up = state["iteration"], state["warm_up"]
         self.env_steps, self.tokens, self.seconds = (state["counts"][k] for k in ("env_steps", "tokens", "seconds"))
-        store.truncate_metrics(self.folder / "metrics.jsonl", self.iteration)
+        if self.workers.first:
+            store.truncate_metrics(self.folder / "metrics.jsonl", self.iteration)
 
     def keep_reference(self) -> None:
         """Keeps a copy of the policy as it is now, for KL terms."""

@@ -18,6 +18,7 @@ from guerdon.errors import DivergedError
 from guerdon.objectives import Stream
 from guerdon.policies.score import Inputs, Scored, branches, score
 from guerdon.training.config import Config
+from guerdon.training.workers import Workers
 
 Array = np.ndarray
 
@@ -63,7 +64,14 @@ class Tokens:
 
 
 def update(
-    model: Any, optimizer: Any, objective: Any, batch: Batch, config: Config, seed: int, reference: Any = None
+    model: Any,
+    optimizer: Any,
+    objective: Any,
+    batch: Batch,
+    config: Config,
+    seed: int,
+    reference: Any = None,
+    workers: Workers | None = None,
 ) -> dict[str, float]:
     """Takes `epochs * minibatches` optimiser steps on a batch.
 
@@ -76,8 +84,13 @@ def update(
     Raises:
         DivergedError: a loss or a gradient is not finite. The weights are those before that step.
     """
+    workers = workers or Workers()
+    if "token_id" not in batch and workers.count == 1:
+        return {}  # every play failed before its first action
     inputs = Inputs.of(batch, branches(model))
     tokens = Tokens(batch, inputs, model.device)
+    counts = ("tokens", "steps", "sequences")
+    tokens.totals |= {k: int(v) for k, v in workers.add({k: tokens.totals[k] for k in counts}).items()}
     if not tokens.totals["tokens"]:
         return {}
     rng = np.random.default_rng(seed)
@@ -97,8 +110,10 @@ def update(
             (loss * config.minibatches).backward()
             found = {**found, "loss": loss.detach(), "entropy": stream.token_mean(scored.entropy)}
             terms = {k: terms.get(k, 0) + v * config.minibatches for k, v in found.items()}
+        workers.add_gradients(model.parameters())
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip_gradient)
-        values = {k: float(v) for k, v in terms.items()} | {"grad_norm": float(norm)}
+        named = (*objective.reports, "loss", "entropy")  # the same in every process, also in one without tokens here
+        values = workers.add({k: float(terms.get(k, 0.0)) for k in named}) | {"grad_norm": float(norm)}
         bad = [k for k in ("loss", "grad_norm") if not np.isfinite(values[k])]
         if bad:
             raise DivergedError(
@@ -121,12 +136,12 @@ def _minibatches(
     """
     trajectories = whole == "sequence"
     unit = tokens.sequence_of if trajectories else inputs.row
-    n = int(unit.max()) + 1
+    n = int(unit.max(initial=-1)) + 1
     for _ in range(config.epochs):
         for part in np.array_split(rng.permutation(n), config.minibatches):
             chosen = np.zeros(n, bool)
             chosen[part] = True
             kept = chosen[unit]
-            if kept.any():
-                rows = np.unique(inputs.row[kept])
-                yield kept, [rows] if trajectories else list(inputs.chunks(rows, config.chunk))
+            rows = np.unique(inputs.row[kept])
+            # A part may be empty, here or in another process; each takes the same number of optimiser steps.
+            yield kept, ([rows] if trajectories and len(rows) else list(inputs.chunks(rows, config.chunk)))

@@ -1,7 +1,6 @@
 """Tiny models of several makes, a small world, and plain slow references."""
 
 import numpy as np
-import pytest
 import torch
 from transformers import (
     GPT2Config,
@@ -24,14 +23,6 @@ from guerdon.rollouts import by_policy, play, repeated
 VOCABULARY = 30
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def make_model(name):
     """A tiny model whose weights are large enough for contexts to matter."""
     shape = {
@@ -41,7 +32,13 @@ def make_model(name):
     torch.manual_seed(0)
     if name == "gpt2":
         config = GPT2Config(
-            vocab_size=VOCABULARY, n_positions=128, n_embd=16, n_layer=2, n_head=2, initializer_range=0.3, eos_token_id=1
+            vocab_size=VOCABULARY,
+            n_positions=128,
+            n_embd=16,
+            n_layer=2,
+            n_head=2,
+            initializer_range=0.3,
+            eos_token_id=1,
         )
         return GPT2LMHeadModel(config).eval()
     if name == "qwen2":
@@ -54,11 +51,6 @@ def make_model(name):
 
 
 MAKES = ("llama", "gpt2", "qwen2", "qwen3")
-
-
-@pytest.fixture(params=MAKES)
-def model(request):
-    return make_model(request.param)
 
 
 @torch.no_grad()
