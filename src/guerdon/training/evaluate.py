@@ -23,7 +23,7 @@ def evaluate(run: Run, plays: int, split: str = "test") -> dict[str, Any]:
     chosen = [tasks[i % len(tasks)] for i in range(plays)]
     player = by_policy(run.policy, run.generator(TEST, run.iteration))
     with run.precision():
-        trajectories = play(player, run.vector, chosen)
+        trajectories = play(player, run.vector, chosen, horizon=run.family.horizon)
     outcomes = [t.outcome for t in trajectories if t.outcome is not None]
     low, high = wilson(sum(outcomes), len(outcomes))
     success = float(np.mean(outcomes)) if outcomes else None

@@ -61,7 +61,7 @@ def gather(run: Run) -> Batch:
     tasks, groups = run.draw(run.iteration)
     player = by_policy(run.policy, run.generator(SAMPLE, run.iteration))
     with run.precision():
-        trajectories = play(player, run.vector, tasks, groups)
+        trajectories = play(player, run.vector, tasks, groups, horizon=run.family.horizon)
     batch = Batch.of(trajectories)
     batch = observe(batch, run.recipe.reward.observers)
     if run.critic:

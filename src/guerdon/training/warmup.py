@@ -48,5 +48,5 @@ def demonstrations(run: Run) -> Batch:
     tasks, groups = repeated(run.train, run.config.warm_up_plays)
     seed = int(run.rng(WARM, 0).integers(1 << 62))
     player = by_script(run.policy, run.vector, run.family.actions(), run.config.warm_up_noise, seed)
-    batch = Batch.of(play(player, run.vector, tasks, groups))
+    batch = Batch.of(play(player, run.vector, tasks, groups, horizon=run.family.horizon))
     return batch.with_columns(advantage=Column.of("step", np.ones(batch.size("step"))))
