@@ -57,8 +57,8 @@ class Job:
     plays: int = 8
     read: int = 32
     say: int = 64
-    width: int = 128
-    layers: int = 4
+    width: int = 64
+    layers: int = 2
     vocabulary: int = 400
     lr: float = 1e-4
 

@@ -11,7 +11,8 @@ def main() -> None:
         from guerdon.cli.app import run
     except ImportError as error:
         sys.stderr.write(
-            f"guerdon: {error.name} is not installed; the command line needs the cli extra; run: pip install 'guerdon[train]'\n"
+            f"guerdon: {error.name} is not installed; the command line needs the extra cli; "
+            "run: pip install 'guerdon[train]'\n"
         )
         sys.exit(2)
     sys.exit(run(sys.argv[1:]))

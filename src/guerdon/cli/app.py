@@ -3,30 +3,42 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from guerdon import errors
+from guerdon.cli.progress import console
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
-out, err = Console(), Console(stderr=True, soft_wrap=True)
 
+# What click raises on a command line that it cannot read; typer may carry a click of its own, so it is asked for it.
+WRONG = typer.BadParameter.__base__
 # Wrong usage is what another command line would have avoided; everything else is a run that failed.
-USAGE = (errors.UnknownNameError, errors.PolicyError, errors.MissingExtraError, errors.ColumnError, errors.RecordError, ValueError)
+USAGE = (
+    errors.UnknownNameError,
+    errors.PolicyError,
+    errors.MissingExtraError,
+    errors.ColumnError,
+    errors.RecordError,
+    ValueError,
+)
 
 Env = Annotated[str, typer.Option("--env", help="keydoor, textworld, or FILE.py:NAME of a family of your own.")]
-EnvSet = Annotated[list[str] | None, typer.Option("--env-set", help="An option of the environment, NAME=VALUE; repeatable.")]
-Set = Annotated[list[str] | None, typer.Option("--set", help="An option of training, NAME=VALUE; repeatable; see docs/training.md.")]
+EnvSet = Annotated[
+    list[str] | None, typer.Option("--env-set", help="An option of the environment, NAME=VALUE; repeatable.")
+]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", help="An option of training, NAME=VALUE; repeatable; see docs/training.md.")
+]
 Out = Annotated[Path, typer.Option("--out", help="The run folder.")]
-PolicyPath = Annotated[str | None, typer.Option("--policy", help="A Hugging Face causal LM: a local folder or a hub name.")]
+PolicyPath = Annotated[
+    str | None, typer.Option("--policy", help="A Hugging Face causal LM: a local folder or a hub name.")
+]
 Iterations = Annotated[int | None, typer.Option("--iterations", min=0, help="Updates to do; replaces --steps.")]
 Steps = Annotated[int | None, typer.Option("--steps", min=1, help="Environment steps to spend.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
@@ -34,9 +46,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs."
 
 @app.callback()
 def root(debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False) -> None:
-    """Guerdon: rewards and credit for agents that act over many turns."""
-    if debug:
-        os.environ["GUERDON_DEBUG"] = "1"
+    """Guerdon: rewards and credit for agents that act over many turns."""  # `run` takes --debug away
 
 
 @app.command()
@@ -58,7 +68,9 @@ def train(
     """Train a policy with a recipe; writes a run folder with checkpoints, metrics and a report."""
     from guerdon.cli import training
 
-    training.train(recipe, out_, env, seed, iterations, steps, policy, resume, env_set or [], set_ or [], role, lines, as_json)
+    training.train(
+        recipe, out_, env, seed, iterations, steps, policy, resume, env_set or [], set_ or [], role, lines, as_json
+    )
 
 
 @app.command()
@@ -73,13 +85,17 @@ def compare(
     policy: PolicyPath = None,
     env_set: EnvSet = None,
     set_: Set = None,
-    at_once: Annotated[int | None, typer.Option("--at-once", min=1, help="Runs at the same time; default one a core.")] = None,
+    at_once: Annotated[
+        int | None, typer.Option("--at-once", min=1, help="Runs at the same time; default one a core.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Train several recipes on the same budget and seeds; killed and repeated, it does what is left."""
     from guerdon.cli import training
 
-    training.compare(recipes, out_, env, seeds, controls, iterations, steps, policy, env_set or [], set_ or [], at_once, as_json)
+    training.compare(
+        recipes, out_, env, seeds, controls, iterations, steps, policy, env_set or [], set_ or [], at_once, as_json
+    )
 
 
 @app.command()
@@ -101,15 +117,17 @@ def recipes_list(context: typer.Context, as_json: AsJson = False) -> None:
         return
     from guerdon import recipes
 
-    rows = [recipes.get(name) for name in recipes.names()]
+    rows, out = [recipes.get(name) for name in recipes.names()], console()
     if as_json:
         print(json.dumps([_about(r) for r in rows], indent=2))
         return
-    table = Table(box=None, header_style="bold")
+    table = Table(box=None, header_style="bold", pad_edge=False)
     for head in ("recipe", "told", "idea", "baseline", "control"):
         table.add_column(head, overflow="fold")
     for r in rows:
-        table.add_row(r.name, r.told, r.idea, r.baseline.name if r.baseline else "-", r.control.name if r.control else "-")
+        table.add_row(
+            r.name, r.told, r.idea, r.baseline.name if r.baseline else "-", r.control.name if r.control else "-"
+        )
     out.print(table)
 
 
@@ -122,10 +140,12 @@ def recipes_show(name: str, as_json: AsJson = False) -> None:
     if as_json:
         print(json.dumps(_about(recipe), indent=2))
         return
-    about = _about(recipe)
+    about, out = _about(recipe), console()
     for key in ("title", "paper", "idea", "told", "needs", "compares", "baseline", "control"):
         value = about[key]
-        out.print(f"[bold]{key:9s}[/bold] {', '.join(value) if isinstance(value, list) else value or '-'}", soft_wrap=True)
+        out.print(
+            f"[bold]{key:9s}[/bold] {', '.join(value) if isinstance(value, list) else value or '-'}", soft_wrap=True
+        )
     table = Table(box=None, header_style="bold")
     for head in ("number", "value", "source", "where"):
         table.add_column(head, overflow="fold")
@@ -151,31 +171,41 @@ def _about(recipe: object) -> dict:
 
 def run(arguments: Sequence[str]) -> int:
     """Runs a command line; returns its exit code."""
-    debug = "--debug" in arguments or bool(os.environ.get("GUERDON_DEBUG"))
+    debug = "--debug" in arguments
+    err = console(stderr=True)
+
+    def say(sentence: str) -> None:
+        err.print(f"guerdon: {sentence}", markup=False, highlight=False, soft_wrap=True)
+
     try:
-        code = app(list(arguments), standalone_mode=False)
+        code = app([a for a in arguments if a != "--debug"], standalone_mode=False)
         return code if isinstance(code, int) else 0
-    except click.exceptions.Exit as stop:
+    except typer.Exit as stop:
         return stop.exit_code
-    except (click.exceptions.Abort, KeyboardInterrupt):
-        err.print("guerdon: stopped; what was finished is kept, and the same command with --resume goes on")
+    except (typer.Abort, KeyboardInterrupt):
+        say("stopped; what was finished is kept, and the same command goes on with it (train needs --resume for that)")
         return 128 + signal.SIGINT
-    except click.ClickException as wrong:
+    except WRONG as wrong:
         wrong.show()
         return 2
-    except (errors.GuerdonError, ValueError, OSError, ImportError) as error:
+    except (errors.GuerdonError, ValueError, OSError, ImportError, RuntimeError) as error:
         if debug:
             raise
-        err.print(f"guerdon: {_sentence(error)}", markup=False, highlight=False)
+        say(_sentence(error))
         return 2 if isinstance(error, USAGE) and not isinstance(error, errors.DivergedError) else _code(error)
 
 
 def _code(error: BaseException) -> int:
-    taken = isinstance(error, errors.RunFolderError) and "--out" in str(error)
-    return 2 if taken else 1
+    said = str(error)
+    elsewhere = "--out" in said or said.startswith("report:")  # another folder is needed: that is usage
+    return 2 if isinstance(error, errors.RunFolderError) and elsewhere else 1
 
 
 def _sentence(error: BaseException) -> str:
-    if isinstance(error, OSError) and not isinstance(error, errors.GuerdonError):
+    if isinstance(error, errors.GuerdonError):
+        return str(error)
+    if isinstance(error, OSError):
         return f"{error.strerror or error}: {error.filename or ''}".strip(": ")
+    if isinstance(error, RuntimeError | ImportError):  # of a library; our own say the way out
+        return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}; add --debug to see where"
     return str(error) or type(error).__name__

@@ -7,18 +7,20 @@ and a context that was read stays read: its key-value cache is kept until the we
 
 from __future__ import annotations
 
+import itertools
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import count
 from typing import Any
 
 import numpy as np
 import torch
 from transformers import DynamicCache
+from transformers.cache_utils import DynamicLayer
 
 Tokens = tuple[int, ...]
-
-_numbers = count(1)
+Layers = list[tuple[torch.Tensor, torch.Tensor]]
+ALONE = 3  # after so many tokens an action that no other row shares is no longer kept
 
 
 @dataclass(slots=True, eq=False)
@@ -28,26 +30,21 @@ class Read:
     Attributes:
         length: how many tokens.
         logprob: (vocabulary,) log-probabilities of the next token, at the sampling temperature.
-        before: how many of them were its parent's, read in an earlier pass.
-        layers: keys and values of the pass that read it: (rows, heads, places, width) each.
-        row, begin: which row of them is its own, and where what the parent had not read begins.
-        number: its name among all that were ever read. A number, since holding on to the parent itself
+        before: how many of them had been read in earlier passes.
+        layers: keys and values of the pass that read the rest: (rows, heads, places, width) each.
+        row, begin: which row of them is its own, and the place where the rest begins. What was read
+            earlier is at the row's front; where it is shorter than the pass's longest, a hole follows.
+        number: its own among all that were ever read. Holding on to what it was read on top of instead
             would keep every turn of a long history in memory, whatever the budget.
     """
 
     length: int
     logprob: torch.Tensor
     before: int
-    layers: list[tuple[torch.Tensor, torch.Tensor]]
+    layers: Layers
     row: int
     begin: int
-    number: int = field(default_factory=lambda: next(_numbers))
-
-    def into(self, out: torch.Tensor, layer: int, side: int) -> None:
-        """Copies keys (side 0) or values (side 1) of a layer to the front of `out`, (heads, places, width)."""
-        own, before = self.layers[layer][side][self.row], self.before
-        out[:, :before] = own[:, :before]  # a parent shorter than the pass's longest leaves a hole after it
-        out[:, before : self.length] = own[:, self.begin : self.begin + self.length - before]
+    number: int = field(default_factory=itertools.count(1).__next__)
 
     @property
     def bytes(self) -> int:
@@ -81,7 +78,7 @@ class PrefixCache:
 
     def read(self, parents: Sequence[Read | None], tokens: Sequence[Tokens]) -> list[Read]:
         """What the model has read after `tokens`, on top of `parents` (None: nothing before)."""
-        names = [(p.number if p is not None else 0, t) for p, t in zip(parents, tokens, strict=True)]
+        names = [(0 if p is None else p.number, t) for p, t in zip(parents, tokens, strict=True)]
         wanted = {n: p for n, p in zip(names, parents, strict=True) if n not in self.known}
         # By length, so that a pass holds little padding. The order is a function of the contexts alone.
         order = sorted(wanted, key=lambda n: (len(n[1]), wanted[n].length if wanted[n] else 0))
@@ -109,14 +106,17 @@ class PrefixCache:
         ids = np.full((len(tokens), width), self.pad)
         for row, t in enumerate(tokens):
             ids[row, : len(t)] = t
+        mask = np.arange(past + width) < past + new[:, None]
+        mask[:, :past] = np.arange(past) < before[:, None]
+        if past and width == 1:
+            layers = _stack(parents, past, 1)
+            logprob = self._step(ids[:, 0], before, _cache(layers, past), mask)
+            return _reads(before, new, logprob, layers, past)
         kept = {}
         if past:
-            kept["past_key_values"] = self._stack(parents, past)
-        if past or (new != width).any():
-            mask = np.zeros((len(tokens), past + width), np.int64)
-            mask[:, :past] = np.arange(past) < before[:, None]
-            mask[:, past:] = np.arange(width) < new[:, None]
-            kept["attention_mask"] = torch.from_numpy(mask).to(device)
+            kept["past_key_values"] = _cache(_stack(parents, past, width), past)
+        if not mask.all():
+            kept["attention_mask"] = torch.from_numpy(mask.astype(np.int64)).to(device)
         place = torch.from_numpy(before[:, None] + np.arange(width)).to(device)
         ends, which = np.unique(new - 1, return_inverse=True)
         kept["logits_to_keep"] = torch.from_numpy(ends).to(device)
@@ -124,25 +124,16 @@ class PrefixCache:
         last = out.logits[torch.arange(len(tokens)), torch.from_numpy(which)]
         logprob = (last.float() / self.temperature).log_softmax(-1)
         layers = [(layer.keys, layer.values) for layer in out.past_key_values.layers]
-        return [
-            Read(int(before[row] + new[row]), logprob[row], int(before[row]), layers, row, past)
-            for row in range(len(tokens))
-        ]
+        return _reads(before, new, logprob, layers, past)
 
-    def _stack(self, reads: Sequence[Read | None], past: int) -> DynamicCache:
-        """The kept contexts as one cache, right-padded to `past`."""
-        like = next(r for r in reads if r is not None)
-        cache = DynamicCache()
-        for layer, pair in enumerate(like.layers):
-            filled = []
-            for side, tensor in enumerate(pair):
-                out = tensor.new_zeros(len(reads), tensor.shape[1], past, tensor.shape[3])
-                for at, read in enumerate(reads):
-                    if read is not None:
-                        read.into(out[at], layer, side)
-                filled.append(out)
-            cache.update(filled[0], filled[1], layer)
-        return cache
+    def _step(self, token: np.ndarray, length: np.ndarray, cache: DynamicCache, mask: np.ndarray) -> torch.Tensor:
+        """Feeds one token to each row of a cache; the log-probabilities of what comes next."""
+        device = self.model.device
+        ids, place = torch.from_numpy(token).to(device), torch.from_numpy(length).to(device)
+        kept = {} if mask.all() else {"attention_mask": torch.from_numpy(mask.astype(np.int64)).to(device)}
+        out = self.model(ids[:, None], position_ids=place[:, None], past_key_values=cache, use_cache=True, **kept)
+        logits = out.logits[:, -1]
+        return (logits.float() / self.temperature).log_softmax(-1)
 
     @torch.no_grad()
     def sample(
@@ -152,7 +143,7 @@ class PrefixCache:
 
         Rows that have read and said the same so far are computed once. The first `remember`
         tokens of an action are kept like contexts, so a row that comes back to a state and says
-        what was said there before costs nothing.
+        what was said there before costs nothing; fewer, where no two rows say the same.
 
         Returns:
             Per row the sampled tokens, its end included, and their log-probabilities.
@@ -175,9 +166,12 @@ class PrefixCache:
             if not len(alive) or turn == most - 1:
                 break
             if running is None and turn < self.remember:
+                had = self.tokens_read
                 now = self.read([r for r, keep in zip(now, on, strict=True) if keep], [(t,) for t in token.tolist()])
+                if turn >= ALONE and self.tokens_read - had == len(now):  # nobody says what was said before
+                    running = _Running(self, now, most)
             else:
-                running = running or _Running(self, now)
+                running = running or _Running(self, now, most)
                 running.go_on(on, token)
         return said, scores
 
@@ -190,34 +184,101 @@ class PrefixCache:
 class _Running:
     """Rows that go on together in one growing cache, for actions too long to be kept."""
 
-    def __init__(self, cache: PrefixCache, reads: Sequence[Read]) -> None:
+    def __init__(self, cache: PrefixCache, reads: Sequence[Read], room: int) -> None:
         distinct = list({id(r): r for r in reads}.values())
         self.owner = cache
         self.logprob, self.place = _distinct(reads)
         self.length = np.array([r.length for r in distinct])
         past = int(self.length.max())
         self.mask = np.arange(past) < self.length[:, None]
-        self.cache = cache._stack(distinct, past)
+        self.cache = _cache(_stack(distinct, past, room), past)
 
     def go_on(self, on: np.ndarray, token: np.ndarray) -> None:
         """Feeds one token to each row that goes on; rows that are equal so far share a place."""
-        device = self.logprob.device
-        pairs, inverse = np.unique(np.stack((self.place[on], token)), axis=1, return_inverse=True)
-        if not np.array_equal(pairs[0], np.arange(len(self.length))):
-            self.cache.batch_select_indices(torch.from_numpy(pairs[0]).to(device))
-        length = self.length[pairs[0]]
-        self.mask = np.concatenate((self.mask[pairs[0]], np.ones((pairs.shape[1], 1), bool)), 1)
-        kept = {} if self.mask.all() else {"attention_mask": torch.from_numpy(self.mask.astype(np.int64)).to(device)}
-        out = self.owner.model(
-            torch.from_numpy(pairs[1][:, None]).to(device),
-            position_ids=torch.from_numpy(length[:, None]).to(device),
-            past_key_values=self.cache,
-            use_cache=True,
-            **kept,
-        )
-        self.owner.tokens_read += pairs.shape[1]
-        self.logprob = (out.logits[:, -1].float() / self.owner.temperature).log_softmax(-1)
-        self.length, self.place = length + 1, inverse.reshape(-1)
+        device, many = self.logprob.device, self.logprob.shape[1]
+        pairs, self.place = np.unique(self.place[on] * many + token, return_inverse=True)
+        place, token = pairs // many, pairs % many
+        if not np.array_equal(place, np.arange(len(self.length))):
+            self.cache.batch_select_indices(torch.from_numpy(place).to(device))
+            self.length, self.mask = self.length[place], self.mask[place]
+        self.mask = np.concatenate((self.mask, np.ones((len(place), 1), bool)), 1)
+        self.owner.tokens_read += len(place)
+        self.logprob = self.owner._step(token, self.length, self.cache, self.mask)
+        self.length = self.length + 1
+
+
+class _Roomy(DynamicLayer):
+    """Keys and values of a layer with room for what comes, so that they are not copied for every token."""
+
+    def __init__(self, keys: torch.Tensor, values: torch.Tensor, filled: int) -> None:
+        super().__init__()
+        self.dtype, self.device, self.is_initialized = keys.dtype, keys.device, True
+        self.room = (keys, values)
+        self._show(filled)
+
+    def _show(self, filled: int) -> None:
+        self.keys, self.values = (x[:, :, :filled] for x in self.room)
+
+    def update(self, key_states: torch.Tensor, value_states: torch.Tensor, *_: Any, **__: Any) -> Any:
+        """Writes the new places behind those that are filled; returns all of them."""
+        at = self.keys.shape[2]
+        filled = at + key_states.shape[2]
+        for x, new in zip(self.room, (key_states, value_states), strict=True):
+            x[:, :, at:filled] = new
+        self._show(filled)
+        return self.keys, self.values
+
+    def batch_select_indices(self, indices: torch.Tensor) -> None:
+        """Keeps these rows, in this order."""
+        filled = self.keys.shape[2]
+        self.room = tuple(x[indices] for x in self.room)
+        self._show(filled)
+
+
+def _reads(before: np.ndarray, new: np.ndarray, logprob: torch.Tensor, layers: Layers, past: int) -> list[Read]:
+    """The rows of a pass, each as what has been read."""
+    rows = enumerate(zip((before + new).tolist(), logprob, before.tolist(), strict=True))
+    return [Read(length, scores, had, layers, row, past) for row, (length, scores, had) in rows]
+
+
+def _cache(layers: Layers, filled: int) -> DynamicCache:
+    """What a model takes as its past, the first `filled` places of each layer being read."""
+    cache = DynamicCache()
+    cache.layers = [_Roomy(keys, values, filled) for keys, values in layers]
+    return cache
+
+
+def _stack(reads: Sequence[Read | None], past: int, room: int) -> Layers:
+    """Keys and values of these reads, right-padded to `past`, with room for more."""
+    sources: dict[tuple[int, int, int], list[int]] = defaultdict(list)
+    for at, read in enumerate(reads):
+        if read is not None:
+            sources[id(read.layers), read.before, read.begin].append(at)
+    copies = []  # rows of one pass with the same hole are copied at once
+    for (_, before, begin), here in sources.items():
+        some = [reads[at] for at in here]
+        new = max(r.length for r in some) - before  # what stands after a shorter row's end is masked like all padding
+        parts = [(0, 0, before + new)] if before == begin else [(0, 0, before), (before, begin, new)]
+        copies.append((some[0].layers, _index(here), _index([r.row for r in some]), [p for p in parts if p[2]]))
+    like = next(r for r in reads if r is not None).layers
+    out = []
+    for layer, pair in enumerate(like):
+        filled = []
+        for side, tensor in enumerate(pair):
+            new = tensor.new_zeros(len(reads), tensor.shape[1], past + room, tensor.shape[3])
+            for layers, to, of, parts in copies:
+                for at, begin, many in parts:
+                    new[to, :, at : at + many] = layers[layer][side][of, :, begin : begin + many]
+            filled.append(new)
+        out.append((filled[0], filled[1]))
+    return out
+
+
+def _index(rows: list[int]) -> Any:
+    """Rows side by side as a slice, which is cheaper to copy than a list of rows."""
+    if rows == list(range(rows[0], rows[0] + len(rows))):
+        return slice(rows[0], rows[0] + len(rows))
+    return torch.tensor(rows)
 
 
 def _distinct(reads: Sequence[Read]) -> tuple[torch.Tensor, np.ndarray]:

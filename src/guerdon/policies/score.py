@@ -121,6 +121,13 @@ def _merge(plain: list[Array], context: Array, trees: bool) -> tuple[list[Array]
         whole = after <= LARGEST * c + 64
         for some in [members] if whole else [[i] for i in members]:
             shares.append(-1 if whole or len(members) == 1 or c == 1 else number)
+            if len(some) == 1:
+                i = some[0]
+                n = max(c, len(plain[i]) - 1)
+                where_row[i], where_place[i, :n] = len(rows), np.arange(n)
+                rows.append(plain[i][:n])
+                parents.append(np.arange(-1, n - 1))
+                continue
             ids, parent = plain[some[0]][:c].tolist(), list(range(-1, c - 1))
             known: dict[tuple[int, int], int] = {}
             for i in some:

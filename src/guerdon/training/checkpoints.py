@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,11 @@ from guerdon.errors import RunFolderError
 from guerdon.store import write_bytes
 
 KEEP = 2
+HOLDS = {"iteration", "model", "optimizer", "critic", "reference", "counts", "warm_up"}
+BROKEN = (
+    RuntimeError, EOFError, OSError, ValueError, LookupError, TypeError, AttributeError, ImportError, OverflowError,
+    pickle.UnpicklingError, struct.error,
+)  # fmt: skip
 
 
 def save(folder: Path, iteration: int, state: dict[str, Any]) -> Path:
@@ -43,9 +49,13 @@ def load(path: Path) -> dict[str, Any]:
         RunFolderError: the file is damaged; the sentence says what to remove.
     """
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        if missing := HOLDS - set(state):
+            raise KeyError(f"it holds no {', '.join(sorted(missing))}")
+    except BROKEN as error:  # the bytes may be anything, and so may what reading them raises
+        said = (str(error).strip("'\" ").splitlines() or [type(error).__name__])[0]
         raise RunFolderError(
-            f"checkpoint: {path} cannot be read ({str(error).splitlines()[0][:120]}); a whole file is needed; "
+            f"checkpoint: {path} cannot be read ({said[:120]}); a whole file is needed; "
             "remove it to go on from the checkpoint before it, or remove the run folder to begin again"
         ) from error
+    return state

@@ -58,7 +58,7 @@ def compare(
         controls: recipes to run as controls beside the methods, such as "milestones-control".
         about: what identifies the comparison; a folder that holds another one is refused.
         at_once: how many runs at the same time; by default one per core.
-        watch: called with the lines that a run prints, for progress.
+        watch: called with "started", with the lines that a run prints, and with "done" or "failed ...".
 
     Returns:
         The jobs; those that failed have no summary.
@@ -87,7 +87,8 @@ def compare(
                 job = left.pop(0)
             _run(job, options, watch)
 
-    workers = [threading.Thread(target=work, daemon=True) for _ in range(min(at_once or os.cpu_count() or 1, max(len(left), 1)))]
+    many = min(at_once or os.cpu_count() or 1, len(left))
+    workers = [threading.Thread(target=work, daemon=True) for _ in range(many)]
     for worker in workers:
         worker.start()
     for worker in workers:
@@ -97,11 +98,13 @@ def compare(
 
 def _run(job: Job, options: Sequence[str], watch: Callable[[Job, str], None]) -> None:
     job.folder.parent.mkdir(parents=True, exist_ok=True)
+    watch(job, "started")
     command = [
         sys.executable, "-m", "guerdon", "train", "--recipe", job.recipe, "--seed", str(job.seed), "--role", job.role,
         "--out", str(job.folder), "--resume", "--lines", *options,
     ]  # fmt: skip
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    mine = {**os.environ, "GUERDON_PARENT": str(os.getpid())}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=mine)
     try:
         for line in process.stdout:
             watch(job, line.rstrip())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
@@ -75,14 +76,30 @@ class Config:
     threads: int = 1
 
     def __post_init__(self) -> None:
-        least = {"prompts": 1, "plays": 1, "epochs": 1, "minibatches": 1, "iterations": 0, "threads": 1, "checkpoint_every": 1,
-                 "save_every": 1, "most": 1, "chunk": 1, "final_plays": 1}  # fmt: skip
+        least = {
+            "prompts": 1, "plays": 1, "epochs": 1, "minibatches": 1, "iterations": 0, "threads": 1, "most": 1,
+            "chunk": 1, "checkpoint_every": 1, "save_every": 1, "final_plays": 1, "eval_plays": 1, "eval_every": 0,
+            "memory": 0, "warm_up_plays": 0, "warm_up_epochs": 0, "warm_up_noise": 0, "width": 1, "layers": 1,
+            "heads": 1, "longest": 2, "entropy": 0, "kl": 0,
+        }  # fmt: skip
         for name, low in least.items():
-            if getattr(self, name) < low:
-                raise ValueError(f"Config: {name} is {getattr(self, name)}; it must be at least {low}; raise it")
+            if not low <= getattr(self, name) < math.inf:
+                raise ValueError(
+                    f"Config: {name} is {getattr(self, name)}; it must be a number of at least {low}; change it"
+                )
         for name in ("lr", "temperature", "clip_gradient", "warm_up_lr", "deadline"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"Config: {name} is {getattr(self, name)}; it must be positive; raise it")
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"Config: {name} is {getattr(self, name)}; it must be a positive number; change it")
+        if self.width % (2 * self.heads):
+            raise ValueError(
+                f"Config: width is {self.width} and heads {self.heads}; each head has an even share of the width; "
+                f"give a width that is a multiple of {2 * self.heads}"
+            )
+        if self.most >= self.longest:
+            raise ValueError(
+                f"Config: most is {self.most} and longest {self.longest}; an action has to fit behind what was read; "
+                "lower most, or raise longest"
+            )
 
     def changed(self, options: Mapping[str, Any]) -> Config:
         """The same with these options; text values are read as the option's type.
@@ -114,7 +131,9 @@ def _read(name: str, kind: str, text: str) -> Any:
             return None
         return float(text) if kind == "float" else int(text)
     except (ValueError, KeyError):
-        raise ValueError(f"Config: {name} is {text!r}; a value of type {kind} is needed; write one like {name}=1") from None
+        raise ValueError(
+            f"Config: {name} is {text!r}; a value of type {kind} is needed; write one like {name}=1"
+        ) from None
 
 
 PRESETS: dict[str, Config] = {

@@ -24,6 +24,8 @@ def evaluate(run: Run, plays: int, split: str = "test") -> dict[str, Any]:
     player = by_policy(run.policy, run.generator(TEST, run.iteration))
     with run.precision():
         trajectories = play(player, run.vector, chosen, horizon=run.family.horizon)
+    # What was read here would be read in other company by a run that was resumed, and that changes last bits.
+    run.policy.forget()
     outcomes = [t.outcome for t in trajectories if t.outcome is not None]
     low, high = wilson(sum(outcomes), len(outcomes))
     success = float(np.mean(outcomes)) if outcomes else None
@@ -56,6 +58,6 @@ def summarise(run: Run) -> dict[str, Any]:
         "train": trained,
         "warm_up": run.warm_up,
     }
-    run.policy.save(run.folder / "policy")
+    run.keep_policy()
     store.write_json(run.folder / "summary.json", summary)
     return summary

@@ -8,7 +8,7 @@ from typing import Any
 from guerdon import store
 from guerdon.batch import Batch
 from guerdon.credit import assign
-from guerdon.errors import DivergedError
+from guerdon.errors import DivergedError, EnvironmentFault
 from guerdon.evidence import observe
 from guerdon.rewards import reward
 from guerdon.rollouts import by_policy, play
@@ -27,7 +27,8 @@ def train(run: Run, resume: bool = False, watch: Watch = lambda run, metrics: No
     Args:
         run: the recipe, the environment, the policy and the folder.
         resume: go on from the newest checkpoint in the folder.
-        watch: called after every iteration, for progress bars.
+        watch: called with the metrics after every iteration, for progress bars; before what else takes
+            long with `{"doing": what}`.
 
     Returns:
         What is in summary.json.
@@ -36,24 +37,37 @@ def train(run: Run, resume: bool = False, watch: Watch = lambda run, metrics: No
         DivergedError: a loss was not finite; the batch is in `batches/diverged.parquet`.
     """
     run.open(resume)
-    if run.iteration == 0:
+    if not run.ready:
         warm_up(run, watch)
     while not run.over:
-        with Clock(run):
-            batch = gather(run)
-            metrics = learn(run, batch)
+        try:
+            metrics = iterate(run)
+        except DivergedError as error:
+            raise run.diverged(error) from error
         if not run.workers.first:
             continue
-        metrics = measure(run, batch, metrics)
-        if run.config.eval_every and run.iteration % run.config.eval_every == 0:
-            metrics["eval"] = evaluate(run, run.config.eval_plays)
-        if run.iteration % run.config.save_every == 0 or run.iteration == 1 or run.over:
-            run.keep_batch(batch)
         store.append_jsonl(run.folder / "metrics.jsonl", metrics)
+        run.board.write(metrics)
         if run.iteration % run.config.checkpoint_every == 0 or run.over:
             run.save()
         watch(run, metrics)
+    watch(run, {"doing": "last evaluation"})
     return summarise(run)
+
+
+def iterate(run: Run) -> dict[str, Any]:
+    """Tasks to update, once; returns what is written about it, by the process that writes."""
+    with Clock(run):
+        batch = gather(run)
+        metrics = learn(run, batch)
+    if not run.workers.first:
+        return {}
+    metrics = measure(run, batch, metrics)
+    if run.config.eval_every and run.iteration % run.config.eval_every == 0:
+        metrics["eval"] = evaluate(run, run.config.eval_plays)
+    if run.iteration % run.config.save_every == 0 or run.iteration == 1 or run.over:
+        run.keep_batch(batch)
+    return metrics
 
 
 def gather(run: Run) -> Batch:
@@ -62,6 +76,12 @@ def gather(run: Run) -> Batch:
     player = by_policy(run.policy, run.generator(SAMPLE, run.iteration))
     with run.precision():
         trajectories = play(player, run.vector, tasks, groups, horizon=run.family.horizon)
+    if all(t.ended.how == "failed" for t in trajectories):  # with nothing to learn from it would go on for ever
+        raise EnvironmentFault(
+            f"train: all {len(trajectories)} plays of iteration {run.iteration + 1} failed "
+            f"({trajectories[0].ended.cause}); an environment that can be played is needed; mend it, "
+            "then go on with --resume"
+        )
     batch = Batch.of(trajectories)
     batch = observe(batch, run.recipe.reward.observers)
     if run.critic:
@@ -74,12 +94,9 @@ def learn(run: Run, batch: Batch) -> dict[str, float]:
     """Changes the weights by a batch with advantages."""
     seed = int(run.rng(SPLIT, run.iteration).integers(1 << 62))
     model = run.policy.model
-    try:
-        with run.precision():
-            metrics = update(model, run.optimizer, run.objective, batch, run.config, seed, run.reference, run.workers)
-    except DivergedError as error:
-        run.keep_batch(batch, "diverged")
-        raise DivergedError(f"{error}; the batch is in {run.folder / 'batches' / 'diverged.parquet'}") from error
+    run.batch = batch
+    with run.precision():
+        metrics = update(model, run.optimizer, run.objective, batch, run.config, seed, run.reference, run.workers)
     if run.critic:
         metrics |= run.critic.fit(batch, run.workers)
     run.policy.forget()

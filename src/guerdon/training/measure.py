@@ -33,7 +33,8 @@ def measure(run: Run, batch: Batch, update: dict[str, float]) -> dict[str, Any]:
         out["milestones"] = float(_final(batch, batch["milestones"]).mean())
     worth = batch["worth"]
     out["worth"] = _per_trajectory(batch, worth)
-    out["parts"] = {name: _per_trajectory(batch, part) for name, part in worth.parts}
+    parts = [name for name in batch.columns if name.startswith("worth/")]  # a term that is no sum is its own one part
+    out["parts"] = {name.removeprefix("worth/"): _per_trajectory(batch, batch[name]) for name in parts}
     advantage = batch.lift(batch["advantage"], "step") if batch["advantage"].level != "token" else batch["advantage"]
     out["advantage"] = float(np.abs(advantage.filled(0.0)).mean())
     return out
@@ -53,6 +54,8 @@ def unscored(batch: Batch) -> dict[str, float]:
     for name in ("outcome", "worth"):
         if name in batch and batch[name].level == "trajectory":
             lost |= ~batch[name].valid
+        elif name in batch and batch[name].level == "step":
+            lost[batch.trajectory_of_step[~batch[name].valid]] = True
     if "failed" in batch:
         lost |= batch["failed"].values
     causes = batch["ended_by"].tolist() if "ended_by" in batch else [None] * len(lost)

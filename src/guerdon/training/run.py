@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
+import os
 import platform
+import shlex
+import shutil
 import sys
 import time
 from collections.abc import Mapping
@@ -15,24 +18,31 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 
 from guerdon import store
 from guerdon.batch import Batch
-from guerdon.environments.base import Family
+from guerdon.environments.base import Family, Seen
 from guerdon.environments.vector import Vector
 from guerdon.environments.vector import of as vector_of
-from guerdon.errors import RunFolderError
+from guerdon.errors import DivergedError, RunFolderError
 from guerdon.objectives import KL, Entropy
 from guerdon.policies import LanguagePolicy, LastState, WholeHistory, load, small
-from guerdon.recipes import Recipe
+from guerdon.recipes import Recipe, require
 from guerdon.records import Task
 from guerdon.rollouts import repeated
 from guerdon.training import checkpoints
+from guerdon.training.board import Board
 from guerdon.training.config import Config
 from guerdon.training.critic import ValueModel
 from guerdon.training.workers import Workers
 
 DRAW, SAMPLE, SPLIT, TEST, WARM = range(5)  # what a random stream of an iteration is for
+# What every play records, whatever its environment shows.
+STANDARD = frozenset((
+    "observation", "action", "terminated", "sequence", "outcome", "truncated", "failed", "ended_by",
+    "token_id", "sampled", "logprob",
+))  # fmt: skip
 
 
 @dataclass
@@ -58,6 +68,9 @@ class Run:
     tokens: int = field(init=False, default=0)
     seconds: float = field(init=False, default=0.0)
     warm_up: dict[str, Any] = field(init=False, default_factory=dict)
+    ready: bool = field(init=False, default=False)  # warmed up, and its first checkpoint written
+    batch: Batch | None = field(init=False, default=None)  # the last one that was trained on
+    board: Board = field(init=False)
 
     def __post_init__(self) -> None:
         torch.set_num_threads(self.config.threads)
@@ -66,6 +79,12 @@ class Run:
         self.policy = self._policy()
         self.vector = vector_of(self.family, deadline=self.config.deadline)
         self.train, self.test = list(self.family.tasks("train")), list(self.family.tasks("test"))
+        if not self.train:
+            raise ValueError(
+                f"train: {self.family.name} has no training tasks ({dict(self.family.options)}); at least one "
+                "is needed; change the option that says how many"
+            )
+        self.board = Board(self.folder / "tensorboard")
         self.objective = self.recipe.objective
         if self.config.entropy:
             self.objective = self.objective + Entropy(self.config.entropy)
@@ -82,7 +101,13 @@ class Run:
         if self.path:
             return load(self.path, device=self.device, **common)
         policy = small(
-            self.family.words(), width=c.width, layers=c.layers, heads=c.heads, longest=c.longest, seed=self.seed, **common
+            self.family.words(),
+            width=c.width,
+            layers=c.layers,
+            heads=c.heads,
+            longest=c.longest,
+            seed=self.seed,
+            **common,
         )
         policy.model.to(self.device)
         return policy
@@ -138,6 +163,8 @@ class Run:
 
     def _take(self, resume: bool) -> None:
         record = self.folder / "run.json"
+        for place in (self.folder, self.folder / "checkpoints", self.folder / "batches"):
+            store.sweep(place)  # what a killed writer left
         if record.exists():
             self._same(store.read_json(record))
             if not resume:
@@ -148,11 +175,38 @@ class Run:
             return
         if self.folder.exists() and any(self.folder.iterdir()):
             raise RunFolderError(
-                f"train: {self.folder} holds files that are not a run of Guerdon; an empty folder is needed; give another --out"
+                f"train: {self.folder} holds files that are not a run of Guerdon; an empty folder is needed; "
+                "give another --out"
             )
-        self.folder.mkdir(parents=True, exist_ok=True)
-        about = {**self.identity, "role": self.role, "told": self.recipe.told, "command": " ".join(sys.argv)}
-        store.write_json(record, {"guerdon": version("guerdon"), **about, "versions": _versions(), "machine": _machine()})
+        require(self.recipe, self.columns())
+        program = "guerdon" if Path(sys.argv[0]).stem in ("guerdon", "__main__") else sys.argv[0]
+        about = {**self.about, "command": shlex.join([program, *sys.argv[1:]])}
+        store.write_json(
+            record, {"guerdon": version("guerdon"), **about, "versions": _versions(), "machine": _machine()}
+        )
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """The identity, and what the report says beside it."""
+        others = {r: getattr(self.recipe, r) for r in ("baseline", "control")}
+        names = {r: other.name if other is not None else None for r, other in others.items()}
+        return {**self.identity, "role": self.role, "told": self.recipe.told, **names}
+
+    def columns(self) -> set[str]:
+        """The columns that plays of this environment record: seen in one step of one play."""
+        vector = vector_of(self.family, deadline=self.config.deadline)  # of its own, so that training begins afresh
+        try:
+            seen = vector.reset(self.train[:1])[0]
+            if isinstance(seen, Seen):
+                choices = self.family.actions() or str(seen.facts.get("admissible_commands") or "").split("; ")
+                seen = vector.step({0: choices[0]})[0]
+        finally:
+            vector.close()
+        if not isinstance(seen, Seen):  # a play that fails is a record; what it would have shown is not known
+            return set(self.recipe.needs)
+        named = {"state": seen.state, "next_state": seen.state, "reward": seen.reward}
+        observed = {observer.name for observer in self.recipe.reward.observers}
+        return STANDARD | observed | set(seen.facts) | {name for name, value in named.items() if value is not None}
 
     def _same(self, other: Mapping[str, Any]) -> None:
         changed = [k for k, v in self.identity.items() if _plain(other.get(k)) != _plain(v)]
@@ -168,6 +222,7 @@ class Run:
 
     def save(self) -> None:
         """Writes a checkpoint of everything that the next iteration depends on."""
+        self.ready = True
         if not self.workers.first:
             return
         state = {
@@ -192,10 +247,12 @@ class Run:
         if state["reference"] is not None:
             self.keep_reference()
             self.reference.load_state_dict(state["reference"])
+        self.ready = True
         self.iteration, self.warm_up = state["iteration"], state["warm_up"]
         self.env_steps, self.tokens, self.seconds = (state["counts"][k] for k in ("env_steps", "tokens", "seconds"))
         if self.workers.first:
             store.truncate_metrics(self.folder / "metrics.jsonl", self.iteration)
+            self.board.purge(self.iteration)
 
     def keep_reference(self) -> None:
         """Keeps a copy of the policy as it is now, for KL terms."""
@@ -208,9 +265,32 @@ class Run:
         folder.mkdir(exist_ok=True)
         store.write_batch(folder / f"{name or format(self.iteration, '06d')}.parquet", batch)
 
+    def keep_policy(self) -> None:
+        """Writes the policy beside the metrics, as Hugging Face loads it, whole or not at all."""
+        folder, part = self.folder / "policy", self.folder / ".policy.part"
+        try:
+            shutil.rmtree(part, ignore_errors=True)
+            self.policy.save(part)
+            shutil.rmtree(folder, ignore_errors=True)
+            part.rename(folder)
+        except (OSError, SafetensorError) as error:
+            shutil.rmtree(part, ignore_errors=True)
+            raise RunFolderError(
+                f"train: cannot write {folder} ({error}); room for the policy and leave to write are needed; "
+                "free some space, then go on with --resume"
+            ) from error
+
+    def diverged(self, error: DivergedError) -> DivergedError:
+        """Keeps the last batch that was trained on, and says where it is."""
+        if self.batch is None or not self.workers.first:
+            return error
+        self.keep_batch(self.batch, "diverged")
+        return DivergedError(f"{error}; the batch is in {self.folder / 'batches' / 'diverged.parquet'}")
+
     def close(self) -> None:
         """Ends the environments."""
         self.vector.close()
+        self.board.close()
 
 
 class Clock:
@@ -227,7 +307,10 @@ class Clock:
 
 
 def _plain(value: Any) -> Any:
-    return {k: _plain(v) for k, v in value.items()} if isinstance(value, Mapping) else value
+    """The value as it comes back from JSON."""
+    if isinstance(value, Mapping):
+        return {k: _plain(v) for k, v in value.items()}
+    return [_plain(v) for v in value] if isinstance(value, list | tuple) else value
 
 
 def _versions() -> dict[str, str]:
@@ -242,6 +325,4 @@ def _versions() -> dict[str, str]:
 
 def _machine() -> dict[str, Any]:
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
-    import os
-
     return {"cores": os.cpu_count(), "system": platform.platform(), "gpu": gpu}

@@ -73,7 +73,7 @@ def update(
     reference: Any = None,
     workers: Workers | None = None,
 ) -> dict[str, float]:
-    """Takes `epochs * minibatches` optimiser steps on a batch.
+    """Takes `epochs * minibatches` optimiser steps on a batch; fewer where it has fewer distinct model inputs.
 
     A minibatch is a random part of the distinct model inputs; its loss is scaled by how many
     there are, so that on average each takes the step of the whole batch.
@@ -82,7 +82,8 @@ def update(
         The objective's terms, the loss and the gradient norm, each the mean over optimiser steps.
 
     Raises:
-        DivergedError: a loss or a gradient is not finite. The weights are those before that step.
+        DivergedError: a loss or a gradient is not finite, and the weights are those before that step;
+            or what the policy says after the last step is not.
     """
     workers = workers or Workers()
     if "token_id" not in batch and workers.count == 1:
@@ -95,8 +96,9 @@ def update(
         return {}
     rng = np.random.default_rng(seed)
     sums: dict[str, float] = {}
-    done = 0
-    for kept, chunks in _minibatches(inputs, tokens, objective.whole, config, rng):
+    parts = list(_minibatches(inputs, tokens, objective.whole, config, rng, alone=workers.count == 1))
+    share = len(parts) / config.epochs  # as many as `minibatches`, where there are that many inputs
+    for kept, chunks in parts:
         optimizer.zero_grad(set_to_none=True)
         terms: dict[str, torch.Tensor] = {}
         for some in chunks:
@@ -107,9 +109,9 @@ def update(
                     ref = score(reference, inputs, some, config.temperature, kept).logprob
             stream = tokens.stream(scored, ref)
             loss, found = objective(stream)
-            (loss * config.minibatches).backward()
+            (loss * share).backward()
             found = {**found, "loss": loss.detach(), "entropy": stream.token_mean(scored.entropy)}
-            terms = {k: terms.get(k, 0) + v * config.minibatches for k, v in found.items()}
+            terms = {k: terms.get(k, 0) + v * share for k, v in found.items()}
         workers.add_gradients(model.parameters())
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip_gradient)
         named = (*objective.reports, "loss", "entropy")  # the same in every process, also in one without tokens here
@@ -121,13 +123,19 @@ def update(
                 "lower the learning rate, or look at the batch for extreme advantages"
             )
         optimizer.step()
-        done += 1
         sums = {k: sums.get(k, 0.0) + v for k, v in values.items()}
-    return {k: v / done for k, v in sums.items()}
+    with torch.no_grad():
+        first = np.arange(min(1, len(inputs.ids)))
+        if len(first) and not score(model, inputs, first, config.temperature).logprob.isfinite().all():
+            raise DivergedError(
+                "update: after it the policy's log-probabilities are not finite; finite numbers are needed; "
+                "lower the learning rate, or look at the batch for extreme advantages"
+            )
+    return {k: v / len(parts) for k, v in sums.items()}
 
 
 def _minibatches(
-    inputs: Inputs, tokens: Tokens, whole: str, config: Config, rng: np.random.Generator
+    inputs: Inputs, tokens: Tokens, whole: str, config: Config, rng: np.random.Generator, alone: bool
 ) -> Iterator[tuple[Array, list[Array]]]:
     """Random parts of the batch: which tokens are in, and the model inputs to run, in pieces.
 
@@ -136,12 +144,13 @@ def _minibatches(
     """
     trajectories = whole == "sequence"
     unit = tokens.sequence_of if trajectories else inputs.row
-    n = int(unit.max(initial=-1)) + 1
+    there = np.unique(unit)  # an input or a play without a sampled token is in no part
     for _ in range(config.epochs):
-        for part in np.array_split(rng.permutation(n), config.minibatches):
-            chosen = np.zeros(n, bool)
+        order = there[rng.permutation(len(there))]
+        for part in np.array_split(order, min(config.minibatches, len(there)) if alone else config.minibatches):
+            chosen = np.zeros(int(there.max(initial=-1)) + 1, bool)
             chosen[part] = True
             kept = chosen[unit]
             rows = np.unique(inputs.row[kept])
-            # A part may be empty, here or in another process; each takes the same number of optimiser steps.
+            # With several processes a part may be empty here; each takes the same number of optimiser steps.
             yield kept, ([rows] if trajectories and len(rows) else list(inputs.chunks(rows, config.chunk)))

@@ -27,6 +27,8 @@ def warm_up(run: Run, watch: Callable[[Run, Mapping[str, Any]], None]) -> None:
     """
     c = run.config
     if c.warm_up_plays:
+        watch(run, {"doing": "scripted plays"})
+        said: dict[str, float] = {}
         with Clock(run):
             batch = demonstrations(run)
             settings = replace(c, epochs=1, minibatches=max(1, batch.size("step") // 128))
@@ -34,10 +36,11 @@ def warm_up(run: Run, watch: Callable[[Run, Mapping[str, Any]], None]) -> None:
             for epoch in range(c.warm_up_epochs):
                 seed = int(run.rng(WARM, epoch + 1).integers(1 << 62))
                 said = update(run.policy.model, optimizer, Imitate(), batch, settings, seed)
-                watch(run, {"warm_up": epoch + 1, "of": c.warm_up_epochs, **said})
+                watch(run, {"doing": f"warm-up {epoch + 1}/{c.warm_up_epochs}", **said})
             run.policy.forget()
         run.warm_up = {"plays": batch.size("trajectory"), "env_steps": batch.size("step"), "noise": c.warm_up_noise,
-                       "epochs": c.warm_up_epochs, "loss": said["loss"]}  # fmt: skip
+                       "epochs": c.warm_up_epochs, "loss": said.get("loss")}  # fmt: skip
+        watch(run, {"doing": "evaluation after the warm-up"})
         run.warm_up |= {split: evaluate(run, c.eval_plays, split) for split in ("train", "test")}
     run.keep_reference()
     run.save()
