@@ -18,6 +18,8 @@ import torch
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
+from guerdon.policies.stride import Stride
+
 Tokens = tuple[int, ...]
 Layers = list[tuple[torch.Tensor, torch.Tensor]]
 ALONE = 3  # after so many tokens an action that no other row shares is no longer kept
@@ -75,6 +77,7 @@ class PrefixCache:
     known: dict[tuple[int, Tokens], Read] = field(default_factory=dict)
     held: int = 0
     tokens_read: int = 0
+    stride: Stride | None = None
 
     def read(self, parents: Sequence[Read | None], tokens: Sequence[Tokens]) -> list[Read]:
         """What the model has read after `tokens`, on top of `parents` (None: nothing before)."""
@@ -130,9 +133,14 @@ class PrefixCache:
         """Feeds one token to each row of a cache; the log-probabilities of what comes next."""
         device = self.model.device
         ids, place = torch.from_numpy(token).to(device), torch.from_numpy(length).to(device)
-        kept = {} if mask.all() else {"attention_mask": torch.from_numpy(mask.astype(np.int64)).to(device)}
-        out = self.model(ids[:, None], position_ids=place[:, None], past_key_values=cache, use_cache=True, **kept)
-        logits = out.logits[:, -1]
+        sees = None if mask.all() else torch.from_numpy(mask).to(device)
+        self.stride = self.stride or Stride.of(self.model)
+        if self.stride.fits:
+            logits = self.stride.step(ids, place, cache, sees)
+        else:
+            kept = {} if sees is None else {"attention_mask": sees.long()}
+            out = self.model(ids[:, None], position_ids=place[:, None], past_key_values=cache, use_cache=True, **kept)
+            logits = out.logits[:, -1]
         return (logits.float() / self.temperature).log_softmax(-1)
 
     @torch.no_grad()
@@ -178,7 +186,7 @@ class PrefixCache:
     def forget(self) -> None:
         """Drops every kept context; needed whenever the weights change."""
         self.known.clear()
-        self.held = 0
+        self.held, self.stride = 0, None
 
 
 class _Running:
@@ -290,6 +298,9 @@ def _distinct(reads: Sequence[Read]) -> tuple[torch.Tensor, np.ndarray]:
 
 def _draw(logprob: torch.Tensor, place: np.ndarray, generator: torch.Generator) -> tuple[np.ndarray, np.ndarray]:
     """One token per row, and its log-probability."""
-    rows = logprob.cpu()[torch.from_numpy(place)]
-    token = torch.multinomial(rows.exp(), 1, generator=generator)
-    return token[:, 0].numpy(), rows.gather(1, token)[:, 0].numpy()
+    logprob, which = logprob.cpu(), torch.from_numpy(place)
+    # One uniform number, and where it falls among the sums; multinomial draws one per word of the vocabulary.
+    sums = logprob.double().exp().cumsum(-1)[which]
+    number = torch.rand(len(which), 1, dtype=torch.float64, generator=generator) * sums[:, -1:]
+    token = torch.searchsorted(sums, number, right=True)[:, 0].clamp_(max=sums.shape[1] - 1)
+    return token.numpy(), logprob[which, token].numpy()
