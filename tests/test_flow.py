@@ -179,7 +179,7 @@ def test_every_test_file_mirrors_something():
         str(p.relative_to(TESTS))
         for p in TESTS.rglob("test_*.py")
         if p not in sources
-        and p.relative_to(TESTS).parts[0] not in ("recipes", "end_to_end")
+        and p.relative_to(TESTS).parts[0] not in ("recipes", "end_to_end", "bench")
         and not p.name.startswith("test_agreement")
     ]
     assert extra == [], "a test file bears the name of the module that it tests"

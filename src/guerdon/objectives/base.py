@@ -23,21 +23,29 @@ UNITS: tuple[Unit, ...] = ("token", "step", "sequence")
 class Objective(Protocol):
     """`objective(stream) -> (loss, terms)`, to be made small.
 
-    Attributes:
-        needs: names of the optional tensors of the stream that it reads.
-        parts: names of the terms that add up to the loss.
-        reports: names of all its terms, `parts` included.
-        whole: the unit that must not be split between micro-batches, for the losses to add up.
+    Its properties say what the trainer has to know before it is called.
     """
 
     @property
-    def needs(self) -> frozenset[str]: ...
+    def needs(self) -> frozenset[str]:
+        """Names of the optional tensors of the stream that it reads."""
+        ...
+
     @property
-    def parts(self) -> tuple[str, ...]: ...
+    def parts(self) -> tuple[str, ...]:
+        """Names of the terms that add up to the loss."""
+        ...
+
     @property
-    def reports(self) -> tuple[str, ...]: ...
+    def reports(self) -> tuple[str, ...]:
+        """Names of all its terms, `parts` included."""
+        ...
+
     @property
-    def whole(self) -> Unit: ...
+    def whole(self) -> Unit:
+        """The unit that must not be split between micro-batches, for the losses to add up."""
+        ...
+
     def __call__(self, stream: Stream) -> tuple[torch.Tensor, dict[str, torch.Tensor]]: ...
 
 
@@ -90,18 +98,22 @@ class Sum(Operators):
 
     @property
     def needs(self) -> frozenset[str]:
+        """Names of the optional tensors of the stream that its addends read."""
         return frozenset().union(*(o.needs for o in self.addends))
 
     @property
     def parts(self) -> tuple[str, ...]:
+        """Names of the terms that add up to the loss."""
         return tuple(name for o in self.addends for name in o.parts)
 
     @property
     def reports(self) -> tuple[str, ...]:
+        """Names of all its terms."""
         return tuple(name for o in self.addends for name in o.reports)
 
     @property
     def whole(self) -> Unit:
+        """The largest unit that an addend must have whole."""
         return max((o.whole for o in self.addends), key=UNITS.index)
 
     def __call__(self, stream: Stream) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
@@ -127,18 +139,22 @@ class Scaled(Operators):
 
     @property
     def needs(self) -> frozenset[str]:
+        """Names of the optional tensors of the stream that its addends read."""
         return self.objective.needs
 
     @property
     def parts(self) -> tuple[str, ...]:
+        """Names of the terms that add up to the loss."""
         return self.objective.parts
 
     @property
     def reports(self) -> tuple[str, ...]:
+        """Names of all its terms."""
         return self.objective.reports
 
     @property
     def whole(self) -> Unit:
+        """The largest unit that an addend must have whole."""
         return self.objective.whole
 
     def __call__(self, stream: Stream) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:

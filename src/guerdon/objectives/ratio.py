@@ -27,7 +27,10 @@ class Ratio(Protocol):
     """
 
     @property
-    def whole(self) -> Unit: ...
+    def whole(self) -> Unit:
+        """The unit that must lie in one micro-batch."""
+        ...
+
     def __call__(self, stream: Stream) -> torch.Tensor: ...
 
 
@@ -47,6 +50,7 @@ class TokenRatio:
 
     @property
     def whole(self) -> Unit:
+        """See `Ratio`."""
         return "token"
 
     def __call__(self, stream: Stream) -> torch.Tensor:
@@ -74,6 +78,7 @@ class StepRatio:
 
     @property
     def whole(self) -> Unit:
+        """See `Ratio`."""
         return "step"
 
     def __call__(self, stream: Stream) -> torch.Tensor:
@@ -104,6 +109,7 @@ class SequenceRatio:
 
     @property
     def whole(self) -> Unit:
+        """See `Ratio`."""
         return "sequence"
 
     def __call__(self, stream: Stream) -> torch.Tensor:
@@ -137,6 +143,7 @@ class TokenGradient:
 
     @property
     def whole(self) -> Unit:
+        """See `Ratio`."""
         return self.ratio.whole
 
     def __call__(self, stream: Stream) -> torch.Tensor:
