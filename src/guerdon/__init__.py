@@ -33,8 +33,8 @@ STAGES = (
 )  # fmt: skip
 
 __all__ = [
-    "STAGES", "Batch", "Column", "Credit", "Ended", "GuerdonError", "Recipe", "Step", "Task", "Term", "Trajectory", "Verdict",
-    "assign", "center", "centred", "credit", "environments", "evidence", "fact", "gae", "gate", "interpolated", "observe",
-    "potential", "read_batch", "read_jsonl", "recipes", "reward", "rewards", "segments", "step_term", "student", "to_go",
-    "total", "wilson", "write_batch", "write_jsonl",
+    "STAGES", "Batch", "Column", "Credit", "Ended", "GuerdonError", "Recipe", "Step", "Task", "Term",
+    "Trajectory", "Verdict", "assign", "center", "centred", "credit", "environments", "evidence", "fact",
+    "gae", "gate", "interpolated", "observe", "potential", "read_batch", "read_jsonl", "recipes", "reward",
+    "rewards", "segments", "step_term", "student", "to_go", "total", "wilson", "write_batch", "write_jsonl",
 ]  # fmt: skip

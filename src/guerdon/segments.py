@@ -67,7 +67,9 @@ def total(x: Float[Array, "n"], by: Int[Array, "n"], n: int | None = None) -> Fl
     """
     same_length("total", x, by)
     _from_zero("total", by)
-    return np.bincount(by, weights=x, minlength=n or 0).astype(np.float64, copy=False)  # of nothing, numpy counts in ints
+    return np.bincount(by, weights=x, minlength=n or 0).astype(
+        np.float64, copy=False
+    )  # of nothing, numpy counts in ints
 
 
 def mean(x: Float[Array, "n"], by: Int[Array, "n"], n: int | None = None) -> Float[Array, "s"]:

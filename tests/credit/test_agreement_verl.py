@@ -94,9 +94,7 @@ def test_grpo_adds_another_epsilon_than_verl(sample):
 
 def test_leave_one_out_is_rloo_when_every_play_has_one_step(sample):
     first = np.arange(sample.size("trajectory"))
-    batch = Batch.from_steps(
-        group=sample.group_of_trajectory, trajectory=first, reward=sample["outcome"].values
-    )
+    batch = Batch.from_steps(group=sample.group_of_trajectory, trajectory=first, reward=sample["outcome"].values)
     by_step = centred(to_go_of(fact("reward")), baseline=Others())(batch)
     reward, mask = padded(batch, "reward")
     theirs, _ = algos.compute_rloo_outcome_advantage(reward, mask, batch.group_of_trajectory)

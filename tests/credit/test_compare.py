@@ -63,9 +63,7 @@ def test_a_weight_decides_who_votes():
 
 
 def test_a_trajectory_without_steps_still_votes():
-    batch = Batch(
-        np.zeros(0, int), np.array([0]), np.array([0, 0]), {"outcome": Column.of("trajectory", [1.0, 0.0])}
-    )
+    batch = Batch(np.zeros(0, int), np.array([0]), np.array([0, 0]), {"outcome": Column.of("trajectory", [1.0, 0.0])})
     assert centred(fact("outcome"))(batch).values.tolist() == [0.5]
 
 

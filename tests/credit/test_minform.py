@@ -48,9 +48,7 @@ def test_the_share_that_filler_still_earns():
 
 def test_credit_by_hand():
     # Whole plays are worth -1 (two tokens) and 0.5 (four tokens in one step).
-    batch = Batch.from_steps(
-        group=[0, 0, 0], trajectory=[0, 0, 1], reward=[-1.0, 1.0, 0.5], tokens_per_step=[1, 1, 4]
-    )
+    batch = Batch.from_steps(group=[0, 0, 0], trajectory=[0, 0, 1], reward=[-1.0, 1.0, 0.5], tokens_per_step=[1, 1, 4])
     a = min_form_of(fact("reward"), HardMin())(batch)
     assert a.values.tolist() == [-1 - 0.125 * 2, 1 - 0.125 * 1, 0.5 + 0.5 * 4]
 

@@ -24,8 +24,19 @@ def test_a_fault_is_raised_where_it_is_read():
 
 
 @pytest.mark.parametrize(
-    "line", [b"", b"7\n", b"[]\n", b"nonsense\n", b"\xff\n", b'["answer", {"strange": 1}]\n', b'["answer", [1]]\n',
-             b"[" * 100_000 + b"\n", b'["answer", {"observation": "x", "reward": NaN}]\n'])
+    "line",
+    [
+        b"",
+        b"7\n",
+        b"[]\n",
+        b"nonsense\n",
+        b"\xff\n",
+        b'["answer", {"strange": 1}]\n',
+        b'["answer", [1]]\n',
+        b"[" * 100_000 + b"\n",
+        b'["answer", {"observation": "x", "reward": NaN}]\n',
+    ],
+)
 def test_what_is_no_answer_is_a_fault(line):
     with pytest.raises(EnvironmentFault):
         read(line)

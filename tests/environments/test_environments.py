@@ -130,12 +130,15 @@ def test_a_family_comes_from_a_file(world):
         get(f"{world}:World", sise=5)
 
 
-@pytest.mark.parametrize(("text", "name", "error", "message"), [
-    (WORLD, "Wold", UnknownNameError, "'Wold'.*World"),
-    (WORLD, "number", UnknownNameError, "'number'.*World"),
-    ("1 / 0", "World", EnvironmentFault, "ZeroDivisionError"),
-    ("class", "World", EnvironmentFault, "SyntaxError"),
-])
+@pytest.mark.parametrize(
+    ("text", "name", "error", "message"),
+    [
+        (WORLD, "Wold", UnknownNameError, "'Wold'.*World"),
+        (WORLD, "number", UnknownNameError, "'number'.*World"),
+        ("1 / 0", "World", EnvironmentFault, "ZeroDivisionError"),
+        ("class", "World", EnvironmentFault, "SyntaxError"),
+    ],
+)
 def test_a_file_that_is_wrong_gets_a_sentence(world, text, name, error, message):
     world.write_text(text)
     with pytest.raises(error, match=message):
@@ -157,8 +160,10 @@ def test_two_files_of_one_name_are_two_modules(tmp_path):
 
 
 def test_nothing_heavy_is_imported_before_it_is_asked_for():
-    code = ("import sys, guerdon.environments as e; e.get('keydoor'); "
-            "print([name for name in ('torch', 'textworld', 'jericho') if name in sys.modules])")
+    code = (
+        "import sys, guerdon.environments as e; e.get('keydoor'); "
+        "print([name for name in ('torch', 'textworld', 'jericho') if name in sys.modules])"
+    )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
 
 

@@ -139,11 +139,21 @@ def test_no_play_and_no_such_game_are_told(play):
             play.reset(Task(extra={"id": name}))
 
 
-@pytest.mark.parametrize(("objective", "last", "goal"), [
-    ("Hey, thanks for coming over to TextWorld! Please place the cd on the shelf.", "put cd on shelf",
-     "place the cd on the shelf ."),
-    ("Your objective is to close the hatch in the cellar.", "close hatch", "close the hatch in the cellar ."),
-    ("First, open the box. Then, take the key. Alright, thanks!", "", "first , open the box . then , take the key ."),
-])
+@pytest.mark.parametrize(
+    ("objective", "last", "goal"),
+    [
+        (
+            "Hey, thanks for coming over to TextWorld! Please place the cd on the shelf.",
+            "put cd on shelf",
+            "place the cd on the shelf .",
+        ),
+        ("Your objective is to close the hatch in the cellar.", "close hatch", "close the hatch in the cellar ."),
+        (
+            "First, open the box. Then, take the key. Alright, thanks!",
+            "",
+            "first , open the box . then , take the key .",
+        ),
+    ],
+)
 def test_goals_have_no_greetings(objective, last, goal):
     assert goal_of(objective, last) == goal

@@ -186,7 +186,10 @@ def gone(pids, within=5.0):
 
 def test_each_slot_plays_its_own_task(counters):
     assert [seen.observation for seen in counters.reset(plays(None, None, None))] == [
-        "play 0 begins", "play 1 begins", "play 2 begins"]
+        "play 0 begins",
+        "play 1 begins",
+        "play 2 begins",
+    ]
     counters.step({1: "a"})
     said = counters.step({2: "c", 1: "b"})
     assert list(said) == [2, 1]

@@ -9,8 +9,8 @@ from guerdon.policies.stride import Stride
 
 def llama(**kw):
     torch.manual_seed(kw.pop("seed", 0))
-    config = {"vocab_size": 23, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4,
-              "max_position_embeddings": 64, "initializer_range": 0.3, **kw}  # fmt: skip
+    sizes = {"vocab_size": 23, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2}
+    config = {**sizes, "num_attention_heads": 4, "max_position_embeddings": 64, "initializer_range": 0.3, **kw}
     return LlamaForCausalLM(LlamaConfig(**config)).eval()
 
 

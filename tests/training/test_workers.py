@@ -14,7 +14,7 @@ from guerdon.training.workers import Workers
 # On GPUs `accelerate launch` starts the same launcher; on a CPU it would want MPI.
 LAUNCH = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
 
-HALVES = '''
+HALVES = """
 import sys, numpy as np, torch
 from guerdon.batch import Batch, Column
 from guerdon.environments import get
@@ -40,7 +40,7 @@ optimizer = torch.optim.SGD(policy.model.parameters(), lr=1.0)
 said = update(policy.model, optimizer, Clipped(), batch, Config(minibatches=1), 0, workers=workers)
 flat = torch.cat([p.detach().flatten() for p in policy.model.parameters()])
 torch.save({"weights": flat, "loss": said["loss"]}, f"{sys.argv[1]}/{workers.count}-{workers.rank}.pt")
-'''
+"""
 
 
 def test_alone_it_does_nothing():

@@ -34,9 +34,7 @@ class Baseline(Protocol):
 class Scale(Protocol):
     """What each difference is multiplied by."""
 
-    def __call__(
-        self, x: Float[Array, "n"], votes: Float[Array, "n"], bucket: Int[Array, "n"]
-    ) -> Float[Array, "n"]:
+    def __call__(self, x: Float[Array, "n"], votes: Float[Array, "n"], bucket: Int[Array, "n"]) -> Float[Array, "n"]:
         """Returns one factor per item."""
         ...
 
@@ -94,9 +92,7 @@ class Std:
 
     eps: float = 1e-6
 
-    def __call__(
-        self, x: Float[Array, "n"], votes: Float[Array, "n"], bucket: Int[Array, "n"]
-    ) -> Float[Array, "n"]:
+    def __call__(self, x: Float[Array, "n"], votes: Float[Array, "n"], bucket: Int[Array, "n"]) -> Float[Array, "n"]:
         """1 / (s + eps) of each item's bucket."""
         weight = segments.total(votes, bucket)
         weight = np.where(weight > 0, weight, 1.0)

@@ -151,9 +151,7 @@ def gae_of(signal: Signal, gamma: float, lam: float) -> Credit:
         valid = known_to_go(reward.valid & value.valid & known, owner) & ~failed(batch)[owner]
         return scored(Column("step", advantage, valid))
 
-    return Credit(
-        f"gae({signal.name})", assign, compares_of(signal) | {"critic"}, (*needs_of(signal), "value")
-    )
+    return Credit(f"gae({signal.name})", assign, compares_of(signal) | {"critic"}, (*needs_of(signal), "value"))
 
 
 def _after_the_end(batch: Batch) -> tuple[Array, Array]:

@@ -10,7 +10,7 @@ so a step is a look-up, and `Keydoor.model(task)` gives the same tables to dynam
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any, ClassVar
 
@@ -23,6 +23,8 @@ from guerdon.records import Task
 
 MOVES = {"go north": (0, -1), "go south": (0, 1), "go east": (1, 0), "go west": (-1, 0)}
 VERBS = {"key": "take key", "door": "open door", "item": "take item", "goal": "enter goal"}
+
+MANY = 64  # tasks of a split; with 16 a small policy learns the layouts by heart, see docs/log.md
 
 _IDLE = "KeydoorPlay.{}: no play is under way; it needs one that is not over; call reset or restore first"
 
@@ -41,8 +43,8 @@ class Keydoor:
             item and the goal; beyond that come (key, door) pairs first: 4 is key, door, item, goal.
             An odd number has no item.
         horizon: how many actions a play may have; at least 1.
-        train: how many training tasks.
-        test: how many test tasks.
+        train: how many training tasks; by default 64, or half of the layouts where there are fewer than 128.
+        test: how many test tasks; likewise.
         seed: what the tasks are drawn from.
 
     Raises:
@@ -63,42 +65,30 @@ class Keydoor:
     size: int = 5
     subgoals: int = 4
     horizon: int = 40
-    train: int = 16
-    test: int = 16
+    train: int | None = None
+    test: int | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
-        least = {"size": 2, "subgoals": 1, "horizon": 1, "train": 0, "test": 0, "seed": 0}
-        for option, low in least.items():
+        for option, low in {"size": 2, "subgoals": 1, "horizon": 1, "train": 0, "test": 0, "seed": 0}.items():
             value = getattr(self, option)
+            if value is None and option in ("train", "test"):
+                continue
             if isinstance(value, bool) or not isinstance(value, int) or value < low:
                 raise ValueError(
-                    f"Keydoor: {option} is {value!r}; it must be a whole number of at least {low}; pass {option}={low} or more"
+                    f"Keydoor: {option} is {value!r}; it must be a whole number of at least {low}; "
+                    f"pass {option}={low} or more"
                 )
-        there_are, wanted = _layouts(self.size, self.subgoals), self.train + self.test
+        there_are = _layouts(self.size, self.subgoals)
+        for split in ("train", "test"):
+            if getattr(self, split) is None:
+                object.__setattr__(self, split, min(MANY, there_are // 2))
+        wanted = self.train + self.test
         if wanted > there_are:
             raise ValueError(
                 f"Keydoor: {wanted} tasks were asked for; size={self.size} with subgoals={self.subgoals} has "
                 f"{there_are} layouts, and no two tasks share one; make size larger, or train and test smaller"
             )
-
-    @classmethod
-    def of(cls, options: Mapping[str, Any]) -> Keydoor:
-        """The family made from these options.
-
-        Raises:
-            UnknownNameError: there is no option of that name.
-
-        Example:
-            >>> Keydoor.of({"size": 4}).options["size"]
-            4
-        """
-        known = [field.name for field in fields(cls)]
-        if strange := [option for option in options if option not in known]:
-            raise UnknownNameError(
-                f"Keydoor.of: {', '.join(map(repr, strange))} was given; the options are {', '.join(known)}; use one of these"
-            )
-        return cls(**options)
 
     @property
     def options(self) -> Mapping[str, int]:
@@ -275,7 +265,7 @@ def _compile(layout: Layout) -> _Board:
 
 
 def _states(size: int, things: tuple[Thing, ...]) -> list[State]:
-    """Every state that can be met, the end last: at each stage the room of the next object, and the one before a door."""
+    """Every state that can be met, the end last: at each stage the next object's room, and the one before a door."""
     found: list[State] = []
     for stage, (_, room, _, _) in enumerate(things):
         rooms = {room} if stage == 0 else {things[stage - 1][1], room}

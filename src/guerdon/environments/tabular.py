@@ -36,7 +36,8 @@ class Tabular:
         ShapeError: the tables do not fit together, or probabilities do not sum to one.
 
     Example:
-        >>> corridor = Tabular(np.array([[1], [1]]), np.array([[1.0], [0.0]]), np.array([1.0, 0.0]), np.array([False, True]), 3)
+        >>> moves, pay = np.array([[1], [1]]), np.array([[1.0], [0.0]])
+        >>> corridor = Tabular(moves, pay, np.array([1.0, 0.0]), np.array([False, True]), 3)
         >>> expected_return(corridor, np.ones((2, 1)))
         1.0
     """
@@ -96,7 +97,8 @@ def values(model: Tabular, policy: Array, gamma: float = 1.0) -> tuple[Array, Ar
         ShapeError: the policy does not fit the model.
 
     Example:
-        >>> two = Tabular(np.array([[0, 1], [1, 1]]), np.array([[0.0, 1.0], [0.0, 0.0]]), np.eye(2)[0], np.array([False, True]), 2)
+        >>> moves, pay = np.array([[0, 1], [1, 1]]), np.array([[0.0, 1.0], [0.0, 0.0]])
+        >>> two = Tabular(moves, pay, np.eye(2)[0], np.array([False, True]), 2)
         >>> values(two, np.full((2, 2), 0.5))[0][:, 0]
         array([0.75, 0.5 , 0.  ])
 
@@ -128,7 +130,8 @@ def advantages(model: Tabular, policy: Array, gamma: float = 1.0) -> Array:
         ShapeError: the policy does not fit the model.
 
     Example:
-        >>> two = Tabular(np.array([[0, 1], [1, 1]]), np.array([[0.0, 1.0], [0.0, 0.0]]), np.eye(2)[0], np.array([False, True]), 1)
+        >>> moves, pay = np.array([[0, 1], [1, 1]]), np.array([[0.0, 1.0], [0.0, 0.0]])
+        >>> two = Tabular(moves, pay, np.eye(2)[0], np.array([False, True]), 1)
         >>> advantages(two, np.full((2, 2), 0.5))[0, 0]
         array([-0.5,  0.5])
     """
@@ -152,7 +155,8 @@ def occupancy(model: Tabular, policy: Array) -> Array:
         ShapeError: the policy does not fit the model.
 
     Example:
-        >>> two = Tabular(np.array([[0, 1], [1, 1]]), np.array([[0.0, 1.0], [0.0, 0.0]]), np.eye(2)[0], np.array([False, True]), 3)
+        >>> moves, pay = np.array([[0, 1], [1, 1]]), np.array([[0.0, 1.0], [0.0, 0.0]])
+        >>> two = Tabular(moves, pay, np.eye(2)[0], np.array([False, True]), 3)
         >>> occupancy(two, np.full((2, 2), 0.5))[:, 0]
         array([1.  , 0.5 , 0.25])
     """
@@ -186,7 +190,8 @@ def expected_return(model: Tabular, policy: Array, gamma: float = 1.0) -> float:
         ShapeError: the policy does not fit the model.
 
     Example:
-        >>> two = Tabular(np.array([[0, 1], [1, 1]]), np.array([[0.0, 1.0], [0.0, 0.0]]), np.eye(2)[0], np.array([False, True]), 2)
+        >>> moves, pay = np.array([[0, 1], [1, 1]]), np.array([[0.0, 1.0], [0.0, 0.0]])
+        >>> two = Tabular(moves, pay, np.eye(2)[0], np.array([False, True]), 2)
         >>> expected_return(two, np.full((2, 2), 0.5))
         0.75
     """
@@ -229,7 +234,8 @@ def policy_gradient(model: Tabular, logits_by_key: Array, key: Array, gamma: flo
         ShapeError: the logits or the keys do not fit the model.
 
     Example:
-        >>> two = Tabular(np.array([[0, 1], [1, 1]]), np.array([[0.0, 1.0], [0.0, 0.0]]), np.eye(2)[0], np.array([False, True]), 1)
+        >>> moves, pay = np.array([[0, 1], [1, 1]]), np.array([[0.0, 1.0], [0.0, 0.0]])
+        >>> two = Tabular(moves, pay, np.eye(2)[0], np.array([False, True]), 1)
         >>> policy_gradient(two, np.zeros((1, 2)), np.array([0, 0]))
         array([[-0.25,  0.25]])
 

@@ -139,12 +139,13 @@ def _read(name: str, kind: str, text: str) -> Any:
 PRESETS: dict[str, Config] = {
     # Rate, KL and batch were chosen on grpo and rloo alone, with two subgoals: docs/log.md, 21 November 2026.
     "keydoor": Config(
-        steps=400_000, prompts=16, plays=8, minibatches=4, lr=1e-3, kl=0.003, most=4, longest=512,
+        steps=700_000, prompts=16, plays=8, minibatches=4, lr=1e-3, kl=0.003, most=4, longest=512,
         warm_up_plays=4, warm_up_noise=1.0, warm_up_epochs=3, warm_up_lr=3e-3, eval_every=10, eval_plays=64,
     ),
     "textworld": Config(
-        prompts=10, plays=4, minibatches=4, lr=1e-3, entropy=0.003, most=12, longest=1024, memory=1, width=128,
-        warm_up_plays=2, warm_up_noise=0.0, warm_up_epochs=10, warm_up_lr=2e-3, eval_every=10, eval_plays=40, final_plays=80,
+        steps=120_000, prompts=10, plays=4, minibatches=4, lr=1e-3, kl=0.003, most=12, memory=1, width=128, threads=2,
+        warm_up_plays=2, warm_up_noise=0.0, warm_up_epochs=14, warm_up_lr=2e-3, eval_every=20, eval_plays=40,
+        final_plays=80,
     ),
 }  # fmt: skip
 
