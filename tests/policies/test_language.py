@@ -10,7 +10,7 @@ import torch
 from transformers import BertConfig, BertForMaskedLM, T5Config
 
 from guerdon.environments.keydoor import Keydoor
-from guerdon.errors import PolicyError
+from guerdon.errors import EnvironmentFault, PolicyError
 from guerdon.policies import LanguagePolicy, LastState, WholeHistory, load, small
 from guerdon.policies.score import logprobs
 from guerdon.policies.tokens import word_tokenizer
@@ -163,11 +163,12 @@ def test_the_cost_of_a_last_state_that_comes_back_is_nothing():
     assert policy.cache.tokens_read == before
 
 
-def test_an_observation_that_does_not_fit_is_refused():
+def test_an_observation_that_does_not_fit_is_a_fault_of_its_play_alone():
     policy = small(["a"], width=8, heads=1, longest=12, most=4)
-    policy.play().act([0], ["a " * 7], generator())
-    with pytest.raises(PolicyError, match="9 tokens and the model reads 12, less 4 for the action"):
-        policy.play().act([0], ["a " * 8], generator())
+    long, short = policy.play().act([0, 1], ["a " * 8, "a " * 7], generator())
+    assert isinstance(long, EnvironmentFault)
+    assert "9 tokens and the model reads 12, less 4 for the action" in str(long)
+    assert len(short.tokens) > 8
 
 
 def test_small_is_decided_by_its_seed_and_leaves_the_global_one_alone():

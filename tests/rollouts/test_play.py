@@ -12,6 +12,7 @@ from guerdon.batch import Batch
 from guerdon.environments.base import Seen
 from guerdon.environments.keydoor import Keydoor
 from guerdon.environments.vector import InProcess, Isolated
+from guerdon.errors import EnvironmentFault
 from guerdon.records import Ended, Task
 from guerdon.rollouts import play, repeated
 
@@ -214,3 +215,19 @@ def test_a_real_world_is_played_to_its_horizon():
     played = play(lambda slots, seen: [Said("sing")] * len(slots), InProcess(family), family.tasks("train"))
     assert all(len(t.steps) == 6 and t.ended == Ended.truncated("horizon") and t.outcome == 0 for t in played)
     assert all(s.facts["action_valid"] == 0 and s.next_state == s.state for t in played for s in t.steps)
+
+
+# What the policy cannot read ends its play, not the run.
+
+
+def test_a_player_that_cannot_read_what_it_sees_ends_that_play_before_the_step():
+    def player(slots, seen):
+        return [EnvironmentFault("too long") if s == 1 and o.state == "2" else Said("go") for s, o in zip(slots, seen)]
+
+    first, second = play(player, InProcess(Counters()), [Task("a"), Task("b")])
+    assert first.ended == Ended.finished()
+    assert second.ended == Ended.failed(at=2, cause="too long")
+    assert len(second.steps) == 2
+    assert second.outcome is None
+    batch = Batch.of([first, second])
+    assert batch["reward"].tolist() == [0.25] * 5  # what came before counts as it was

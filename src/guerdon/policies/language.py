@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from guerdon.errors import PolicyError
+from guerdon.errors import EnvironmentFault, PolicyError
 from guerdon.policies.context import Context, LastState
 from guerdon.policies.prefix import PrefixCache, Read, Tokens
 from guerdon.policies.tokens import Format, format_of, word_tokenizer
@@ -87,20 +87,27 @@ class Play:
     sequence: dict[int, int] = field(default_factory=dict)
     length: dict[int, int] = field(default_factory=dict)
 
-    def act(self, slots: Sequence[int], observations: Sequence[str], generator: torch.Generator) -> list[Act]:
-        """One action for each slot, after its observation."""
-        most = self.policy.most
-        new = [self._next(slot, observation, most) for slot, observation in zip(slots, observations, strict=True)]
-        # What was sampled last turn is read again with the observation: a few tokens, and one pass instead of two.
-        feed = [self.unread[slot] + tokens for slot, tokens in zip(slots, new, strict=True)]
-        reads = self.policy.cache.read([self.read.get(slot) for slot in slots], feed)
-        said, scores = self.policy.cache.sample(reads, self.policy.format.ends, most, generator)
-        acts = []
-        for slot, tokens, read, words, score in zip(slots, new, reads, said, scores, strict=True):
-            self.read[slot], self.unread[slot] = read, ()
-            text = self.policy.format.text(tuple(words))
-            acts.append(self._did(slot, text, tokens, tuple(words), tuple(score)))
-        return acts
+    def act(
+        self, slots: Sequence[int], observations: Sequence[str], generator: torch.Generator
+    ) -> list[Act | EnvironmentFault]:
+        """One action for each slot, after its observation; a fault where that is too long to be read."""
+        most, out = self.policy.most, {}
+        new: dict[int, Tokens] = {}
+        for slot, observation in zip(slots, observations, strict=True):
+            try:
+                new[slot] = self._next(slot, observation, most)
+            except PolicyError as error:
+                out[slot] = EnvironmentFault(str(error))
+        if new:
+            # What was sampled last turn is read again with the observation: a few tokens, and one pass instead of two.
+            feed = [self.unread[slot] + tokens for slot, tokens in new.items()]
+            reads = self.policy.cache.read([self.read.get(slot) for slot in new], feed)
+            said, scores = self.policy.cache.sample(reads, self.policy.format.ends, most, generator)
+            for (slot, tokens), read, words, score in zip(new.items(), reads, said, scores, strict=True):
+                self.read[slot], self.unread[slot] = read, ()
+                text = self.policy.format.text(tuple(words))
+                out[slot] = self._did(slot, text, tokens, tuple(words), tuple(score))
+        return [out[slot] for slot in slots]
 
     def follow(self, slot: int, observation: str, action: str) -> Act:
         """The same record for an action that somebody else chose; its log-probabilities are zero."""

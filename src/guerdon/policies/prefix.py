@@ -18,6 +18,7 @@ import torch
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
+from guerdon.errors import DivergedError
 from guerdon.policies.stride import Stride
 
 Tokens = tuple[int, ...]
@@ -301,6 +302,11 @@ def _draw(logprob: torch.Tensor, place: np.ndarray, generator: torch.Generator) 
     logprob, which = logprob.cpu(), torch.from_numpy(place)
     # One uniform number, and where it falls among the sums; multinomial draws one per word of the vocabulary.
     sums = logprob.double().exp().cumsum(-1)[which]
+    if not torch.isfinite(sums[:, -1]).all():
+        raise DivergedError(
+            "sample: the model's log-probabilities are not finite; finite weights are needed; "
+            "lower the learning rate and begin again from an earlier checkpoint"
+        )
     number = torch.rand(len(which), 1, dtype=torch.float64, generator=generator) * sums[:, -1:]
     token = torch.searchsorted(sums, number, right=True)[:, 0].clamp_(max=sums.shape[1] - 1)
     return token.numpy(), logprob[which, token].numpy()

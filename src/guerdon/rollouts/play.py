@@ -22,8 +22,8 @@ class Acted(Protocol):
     sequence: int | None
 
 
-Player = Callable[[Sequence[int], Sequence[Seen]], Sequence[Acted]]
-"""From slots and what each sees to one action each."""
+Player = Callable[[Sequence[int], Sequence[Seen]], Sequence[Acted | EnvironmentFault]]
+"""From slots and what each sees to one action each, or to why what it sees cannot be answered."""
 
 
 class _Log:
@@ -33,6 +33,7 @@ class _Log:
         self.task, self.group, self.now, self.horizon = task, group, first, horizon
         self.steps: list[Step] = []
         self.act: Acted | None = None
+        self.at = 0  # where it failed, if it did
 
     @property
     def over(self) -> bool:
@@ -57,12 +58,16 @@ class _Log:
                 terminated=not lost and after.terminated,
             )
         )
-        self.now = after
+        self.now, self.at = after, len(self.steps) - 1
+
+    def broke(self, fault: EnvironmentFault) -> None:
+        """Ends the play before the step that could not be taken."""
+        self.now, self.at = fault, len(self.steps)
 
     def done(self) -> Trajectory:
         """The whole record."""
         if isinstance(self.now, EnvironmentFault):
-            ended = Ended.failed(at=max(0, len(self.steps) - 1), cause=str(self.now))
+            ended = Ended.failed(at=self.at, cause=str(self.now))
             return Trajectory(self.group, self.task, tuple(self.steps), None, ended)
         ended = Ended.finished() if self.now.terminated else Ended.truncated("horizon")
         return Trajectory(self.group, self.task, tuple(self.steps), self.now.outcome, ended)
@@ -87,14 +92,19 @@ def play(
 
     Returns:
         One trajectory per task, in order. A play whose environment raised, hung past its
-        deadline or returned nonsense ended as `failed(at, cause)`; the others go on.
+        deadline or returned nonsense, more than the policy can read among it, ended as
+        `failed(at, cause)`; the others go on.
     """
     groups = range(len(tasks)) if groups is None else groups
     logs = [_Log(t, g, first, horizon) for t, g, first in zip(tasks, groups, vector.reset(tasks), strict=True)]
     while active := [slot for slot, log in enumerate(logs) if not log.over]:
         acts = player(active, [logs[slot].now for slot in active])
         for slot, act in zip(active, acts, strict=True):
-            logs[slot].act = act
+            if isinstance(act, EnvironmentFault):
+                logs[slot].broke(act)
+            else:
+                logs[slot].act = act
+        active = [slot for slot in active if not logs[slot].over]
         after = vector.step({slot: logs[slot].act.text for slot in active})
         for slot in active:
             logs[slot].saw(after[slot])

@@ -93,10 +93,12 @@ def gather(run: Run) -> Batch:
 def learn(run: Run, batch: Batch) -> dict[str, float]:
     """Changes the weights by a batch with advantages."""
     seed = int(run.rng(SPLIT, run.iteration).integers(1 << 62))
-    model = run.policy.model
+    longest = run.family.horizon * run.config.most
     run.batch = batch
     with run.precision():
-        metrics = update(model, run.optimizer, run.objective, batch, run.config, seed, run.reference, run.workers)
+        metrics = update(
+            run.policy.model, run.optimizer, run.objective, batch, run.config, seed, run.reference, run.workers, longest
+        )
     if run.critic:
         metrics |= run.critic.fit(batch, run.workers)
     run.policy.forget()

@@ -72,11 +72,17 @@ def update(
     seed: int,
     reference: Any = None,
     workers: Workers | None = None,
+    longest: int | None = None,
 ) -> dict[str, float]:
     """Takes `epochs * minibatches` optimiser steps on a batch; fewer where it has fewer distinct model inputs.
 
     A minibatch is a random part of the distinct model inputs; its loss is scaled by how many
     there are, so that on average each takes the step of the whole batch.
+
+    Args:
+        reference: the model whose log-probabilities a KL term reads.
+        workers: the processes that share this update.
+        longest: the most tokens that a play may have, a constant of the run; by default the batch's longest.
 
     Returns:
         The objective's terms, the loss and the gradient norm, each the mean over optimiser steps.
@@ -94,6 +100,7 @@ def update(
     tokens.totals |= {k: int(v) for k, v in workers.add({k: tokens.totals[k] for k in counts}).items()}
     if not tokens.totals["tokens"]:
         return {}
+    tokens.totals["longest"] = longest or tokens.totals["longest"]
     rng = np.random.default_rng(seed)
     sums: dict[str, float] = {}
     parts = list(_minibatches(inputs, tokens, objective.whole, config, rng, alone=workers.count == 1))
