@@ -32,7 +32,8 @@ class Config:
         width, layers, heads, longest: of the small model, where no other is given.
         warm_up_plays: scripted plays per training task that the policy imitates first.
         warm_up_noise: share of random actions in them; 1 is random play.
-        warm_up_epochs: passes over them.
+        warm_up_random: plays of random admissible actions per training task that are imitated with them.
+        warm_up_epochs: passes over both.
         warm_up_lr: learning rate of the imitation.
         eval_every: iterations between evaluations; 0: only at the end.
         eval_plays: plays of an evaluation, spread over its tasks.
@@ -64,6 +65,7 @@ class Config:
     longest: int = 1024
     warm_up_plays: int = 0
     warm_up_noise: float = 1.0
+    warm_up_random: int = 0
     warm_up_epochs: int = 1
     warm_up_lr: float = 1e-3
     eval_every: int = 10
@@ -79,8 +81,8 @@ class Config:
         least = {
             "prompts": 1, "plays": 1, "epochs": 1, "minibatches": 1, "iterations": 0, "threads": 1, "most": 1,
             "chunk": 1, "checkpoint_every": 1, "save_every": 1, "final_plays": 1, "eval_plays": 1, "eval_every": 0,
-            "memory": 0, "warm_up_plays": 0, "warm_up_epochs": 0, "warm_up_noise": 0, "width": 1, "layers": 1,
-            "heads": 1, "longest": 2, "entropy": 0, "kl": 0,
+            "memory": 0, "warm_up_plays": 0, "warm_up_random": 0, "warm_up_epochs": 0, "warm_up_noise": 0,
+            "width": 1, "layers": 1, "heads": 1, "longest": 2, "entropy": 0, "kl": 0,
         }  # fmt: skip
         for name, low in least.items():
             if not low <= getattr(self, name) < math.inf:
@@ -143,9 +145,9 @@ PRESETS: dict[str, Config] = {
         warm_up_plays=4, warm_up_noise=1.0, warm_up_epochs=3, warm_up_lr=3e-3, eval_every=10, eval_plays=64,
     ),
     "textworld": Config(
-        steps=120_000, prompts=10, plays=4, minibatches=4, lr=1e-3, kl=0.003, most=12, memory=1, width=128, threads=2,
-        warm_up_plays=2, warm_up_noise=0.0, warm_up_epochs=14, warm_up_lr=2e-3, eval_every=20, eval_plays=40,
-        final_plays=80,
+        steps=100_000, prompts=10, plays=4, minibatches=4, lr=1e-3, kl=0.003, most=12, memory=1, width=128, threads=2,
+        warm_up_plays=2, warm_up_noise=0.0, warm_up_random=2, warm_up_epochs=12, warm_up_lr=2e-3,
+        eval_every=20, eval_plays=40, final_plays=80,
     ),
 }  # fmt: skip
 

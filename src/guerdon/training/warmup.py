@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 def warm_up(run: Run, watch: Callable[[Run, Mapping[str, Any]], None]) -> None:
-    """Imitates `warm_up_plays` scripted plays of each training task, then saves the first checkpoint.
+    """Imitates scripted plays of each training task, then saves the first checkpoint.
 
     The environment steps of these plays are reported apart and are the same for every recipe.
     """
     c = run.config
-    if c.warm_up_plays:
+    if c.warm_up_plays or c.warm_up_random:
         watch(run, {"doing": "scripted plays"})
         said: dict[str, float] = {}
         with Clock(run):
@@ -39,7 +39,7 @@ def warm_up(run: Run, watch: Callable[[Run, Mapping[str, Any]], None]) -> None:
                 watch(run, {"doing": f"warm-up {epoch + 1}/{c.warm_up_epochs}", **said})
             run.policy.forget()
         run.warm_up = {"plays": batch.size("trajectory"), "env_steps": batch.size("step"), "noise": c.warm_up_noise,
-                       "epochs": c.warm_up_epochs, "loss": said.get("loss")}  # fmt: skip
+                       "random": c.warm_up_random, "epochs": c.warm_up_epochs, "loss": said.get("loss")}  # fmt: skip
         watch(run, {"doing": "evaluation after the warm-up"})
         run.warm_up |= {split: evaluate(run, c.eval_plays, split) for split in ("train", "test")}
     run.keep_reference()
@@ -47,9 +47,14 @@ def warm_up(run: Run, watch: Callable[[Run, Mapping[str, Any]], None]) -> None:
 
 
 def demonstrations(run: Run) -> Batch:
-    """The scripted plays as a batch in which every action is to be imitated."""
-    tasks, groups = repeated(run.train, run.config.warm_up_plays)
-    seed = int(run.rng(WARM, 0).integers(1 << 62))
-    player = by_script(run.policy, run.vector, run.family.actions(), run.config.warm_up_noise, seed)
-    batch = Batch.of(play(player, run.vector, tasks, groups, horizon=run.family.horizon))
+    """The scripted plays, then the random ones, as a batch in which every action is to be imitated."""
+    c = run.config
+    trajectories = []
+    for part, (plays, noise) in enumerate(((c.warm_up_plays, c.warm_up_noise), (c.warm_up_random, 1.0))):
+        if plays:
+            tasks, groups = repeated(run.train, plays)
+            seed = int(run.rng(WARM, part << 20).integers(1 << 62))
+            player = by_script(run.policy, run.vector, run.family.actions(), noise, seed)
+            trajectories += play(player, run.vector, tasks, groups, horizon=run.family.horizon)
+    batch = Batch.of(trajectories)
     return batch.with_columns(advantage=Column.of("step", np.ones(batch.size("step"))))
