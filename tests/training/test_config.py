@@ -57,7 +57,7 @@ def test_text_of_another_type_is_refused(name, text):
         ("prompts", 0), ("minibatches", 0), ("iterations", -1), ("lr", 0.0), ("lr", float("nan")), ("lr", float("inf")),
         ("temperature", -1.0), ("entropy", float("nan")), ("kl", -0.1), ("width", 0), ("layers", 0), ("heads", 0),
         ("width", 10), ("heads", 3), ("longest", 4), ("memory", -1), ("eval_plays", 0),
-        ("warm_up_plays", -1), ("threads", 0),
+        ("warm_up_plays", -1), ("threads", -1),
     ],
 )  # fmt: skip
 def test_a_value_that_cannot_work_is_refused_with_the_way_out(name, value):

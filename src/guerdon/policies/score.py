@@ -336,10 +336,11 @@ def branches(model: Any) -> bool:
         ids, parent = [np.array([1, 2, 3, 2, 3])], [np.array([-1, 0, 1, 0, 3])]  # 1 (2 3 | 2 3)
         padded, reading = _layout(ids, parent)
         device = model.device
+        given = {k: torch.from_numpy(v).to(device) for k, v in reading.items()}
         try:
-            tree = model(torch.from_numpy(padded).to(device), use_cache=False,
-                         **{k: torch.from_numpy(v).to(device) for k, v in reading.items()}).logits[0]  # fmt: skip
-            plain = model(torch.tensor([[1, 2, 3]], device=device), use_cache=False).logits[0]
+            with torch.autocast(device.type, enabled=False):  # half precision would hide what is looked for
+                tree = model(torch.from_numpy(padded).to(device), use_cache=False, **given).logits[0]
+                plain = model(torch.tensor([[1, 2, 3]], device=device), use_cache=False).logits[0]
             _branches[model] = torch.allclose(tree[[0, 1, 2, 3, 4]], plain[[0, 1, 2, 1, 2]], rtol=1e-3, atol=1e-4)
         except (RuntimeError, ValueError, TypeError, IndexError):  # an attention that takes no such mask
             _branches[model] = False

@@ -42,7 +42,7 @@ class Config:
         checkpoint_every: iterations between checkpoints.
         chunk: the most padded tokens in one forward pass.
         deadline: seconds that one call of an environment may take.
-        threads: of torch on a CPU.
+        threads: of torch on a CPU; 0 leaves that to torch.
     """
 
     steps: int | None = None
@@ -75,11 +75,11 @@ class Config:
     checkpoint_every: int = 1
     chunk: int = 16_384
     deadline: float = 30.0
-    threads: int = 1
+    threads: int = 0
 
     def __post_init__(self) -> None:
         least = {
-            "prompts": 1, "plays": 1, "epochs": 1, "minibatches": 1, "iterations": 0, "threads": 1, "most": 1,
+            "prompts": 1, "plays": 1, "epochs": 1, "minibatches": 1, "iterations": 0, "threads": 0, "most": 1,
             "chunk": 1, "checkpoint_every": 1, "save_every": 1, "final_plays": 1, "eval_plays": 1, "eval_every": 0,
             "memory": 0, "warm_up_plays": 0, "warm_up_random": 0, "warm_up_epochs": 0, "warm_up_noise": 0,
             "width": 1, "layers": 1, "heads": 1, "longest": 2, "entropy": 0, "kl": 0,
@@ -141,7 +141,7 @@ def _read(name: str, kind: str, text: str) -> Any:
 PRESETS: dict[str, Config] = {
     # Rate, KL and batch were chosen on grpo and rloo alone, with two subgoals: docs/log.md, 21 November 2026.
     "keydoor": Config(
-        steps=700_000, prompts=16, plays=8, minibatches=4, lr=1e-3, kl=0.003, most=4, longest=512,
+        steps=700_000, prompts=16, plays=8, minibatches=4, lr=1e-3, kl=0.003, most=4, longest=512, threads=1,
         warm_up_plays=4, warm_up_noise=1.0, warm_up_epochs=3, warm_up_lr=3e-3, eval_every=10, eval_plays=64,
     ),
     "textworld": Config(

@@ -73,7 +73,8 @@ class Run:
     board: Board = field(init=False)
 
     def __post_init__(self) -> None:
-        torch.set_num_threads(self.config.threads)
+        if self.config.threads:
+            torch.set_num_threads(self.config.threads)
         self.workers = Workers()
         self.device = self.workers.device
         self.policy = self._policy()
