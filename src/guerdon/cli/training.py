@@ -33,7 +33,7 @@ def train(
     if lines:
         die_with_parent()
     found, family = recipes.get(recipe), _family(env, env_set)
-    config = _config(env, iterations, steps, set_)
+    config = _config(env, policy, iterations, steps, set_)
     with Bars() as bars:
         _prepare(family, bars)
         if not lines:
@@ -78,7 +78,7 @@ def compare(
         recipes.get(name)
     if not methods:
         raise UnknownNameError("compare: --recipes names none; at least one is needed; `guerdon recipes` lists them")
-    family, config = _family(env, env_set), _config(env, iterations, steps, set_)
+    family, config = _family(env, env_set), _config(env, policy, iterations, steps, set_)
     options = ["--env", env, *[x for s in env_set for x in ("--env-set", s)], *[x for s in set_ for x in ("--set", s)]]
     options += ["--iterations", str(iterations)] if iterations is not None else []
     options += ["--steps", str(steps)] if steps is not None else []
@@ -168,10 +168,10 @@ def die_with_parent() -> None:
         sys.exit(1)  # it was killed before we asked
 
 
-def _config(env: str, iterations: int | None, steps: int | None, pairs: Sequence[str]) -> Any:
+def _config(env: str, policy: str | None, iterations: int | None, steps: int | None, pairs: Sequence[str]) -> Any:
     from guerdon.training.config import preset
 
-    config = preset(env).changed(_pairs("--set", pairs))
+    config = preset(env, policy).changed(_pairs("--set", pairs))
     if iterations is not None:
         return config.changed({"iterations": iterations, "steps": None})
     return config.changed({"steps": steps}) if steps is not None else config

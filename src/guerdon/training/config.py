@@ -145,13 +145,26 @@ PRESETS: dict[str, Config] = {
         warm_up_plays=4, warm_up_noise=1.0, warm_up_epochs=3, warm_up_lr=3e-3, eval_every=10, eval_plays=64,
     ),
     "textworld": Config(
-        steps=100_000, prompts=10, plays=4, minibatches=4, lr=1e-3, kl=0.003, most=12, memory=1, width=128, threads=2,
+        steps=60_000, prompts=10, plays=4, minibatches=4, lr=1e-3, kl=0.003, most=12, memory=1, width=128, threads=2,
         warm_up_plays=2, warm_up_noise=0.0, warm_up_random=2, warm_up_epochs=12, warm_up_lr=2e-3,
         eval_every=20, eval_plays=40, final_plays=80,
     ),
 }  # fmt: skip
 
 
-def preset(environment: str) -> Config:
-    """The configuration that fits an environment on two cores; the general one for others."""
-    return PRESETS.get(environment, Config())
+def preset(environment: str, policy: str | None = None) -> Config:
+    """The configuration that fits an environment on two cores; the general one for others.
+
+    Args:
+        policy: the model that is trained, where it is not the small one made here. It can speak already, so there is no
+            warm-up, and the rate is TRL's for GRPO: the rates that a small model learns with from nothing
+            undo a trained one within a few steps.
+
+    Example:
+        >>> preset("keydoor").lr, preset("keydoor", "a/model").lr
+        (0.001, 1e-06)
+    """
+    config = PRESETS.get(environment, Config())
+    if policy is None:
+        return config
+    return replace(config, lr=1e-6, warm_up_plays=0, warm_up_random=0)
