@@ -145,7 +145,7 @@ PRESETS: dict[str, Config] = {
         warm_up_plays=4, warm_up_noise=1.0, warm_up_epochs=3, warm_up_lr=3e-3, eval_every=10, eval_plays=64,
     ),
     "textworld": Config(
-        steps=60_000, prompts=10, plays=4, minibatches=4, lr=1e-3, kl=0.003, most=12, memory=1, width=128, threads=2,
+        steps=40_000, prompts=10, plays=4, minibatches=4, lr=5e-4, kl=0.003, most=12, memory=1, width=128, threads=2,
         warm_up_plays=2, warm_up_noise=0.0, warm_up_random=2, warm_up_epochs=12, warm_up_lr=2e-3,
         eval_every=20, eval_plays=40, final_plays=80,
     ),
