@@ -174,7 +174,7 @@ def test_recipes_share_one_conformance_test():
 
 
 def test_every_test_file_mirrors_something():
-    sources = {expected_test(p) for p in modules()} | {TESTS / "test_flow.py"}
+    sources = {expected_test(p) for p in modules()} | {TESTS / "test_flow.py", TESTS / "test_docs.py"}
     extra = [
         str(p.relative_to(TESTS))
         for p in TESTS.rglob("test_*.py")
