@@ -114,8 +114,10 @@ def test_an_affine_map_under_a_std_is_warned_of():
 def test_the_fact_itself_is_not_warned_of():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        centred(fact("outcome"), scale=Std())(pair())
-        centred(affine(fact("outcome"), scale=2.0))(pair())
+        scaled = centred(fact("outcome"), scale=Std())(pair())
+        doubled = centred(affine(fact("outcome"), scale=2.0))(pair())
+    assert scaled.values == pytest.approx([0.5**0.5, -(0.5**0.5)], abs=1e-5)
+    assert doubled.values.tolist() == [1.0, -1.0]
 
 
 def pair() -> Batch:

@@ -236,7 +236,9 @@ def test_an_option_that_json_has_no_tuple_for_is_still_the_same(make):
 
     world = Pairs(size=3, subgoals=1, horizon=6, train=4, test=4)
     make(family=world).open(False)
-    make(family=world).open(True)
+    again = make(family=world)
+    again.open(True)
+    assert not again.ready  # it was taken as the same run, which has no checkpoint yet
 
 
 # What a recipe needs is there, or it is said before the first play.
@@ -291,7 +293,9 @@ def test_a_fact_that_is_unknown_just_now_counts_as_recorded(make):
     class Sometimes(Bare):
         facts = {"progress": None}
 
-    make("milestones", family=Sometimes()).open(False)
+    run = make("milestones", family=Sometimes())
+    run.open(False)
+    assert "progress" in run.columns()
 
 
 @pytest.mark.parametrize("name", recipes.names())
