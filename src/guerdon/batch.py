@@ -261,7 +261,7 @@ class Batch:
 
         return pad(self, names)
 
-    def select(self, keep: Bool[Array, "trajectories"]) -> Batch:
+    def select(self, keep: Any) -> Batch:
         """The trajectories where `keep` is true, whole, in order; groups are renumbered."""
         from guerdon.collate import select
 

@@ -333,7 +333,7 @@ def pad(batch: Batch, names: Sequence[str]) -> dict[str, Array]:
     return out
 
 
-def select(batch: Batch, keep: Array) -> Batch:
+def select(batch: Batch, keep: Any) -> Batch:
     """The trajectories where `keep` is true, whole, in order; groups are renumbered."""
     keep = np.asarray(keep, bool)
     if len(keep) != batch.size("trajectory"):

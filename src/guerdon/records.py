@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 from typing import Any, Literal
+
+import numpy as np
 
 from guerdon.errors import RecordError
 
@@ -52,13 +55,13 @@ class Step:
 
     observation: str = ""
     action: str = ""
-    reward: float | None = None
-    state: str | int | None = None
-    next_state: str | int | None = None
+    reward: Real | None = None
+    state: str | Integral | None = None
+    next_state: str | Integral | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
-    tokens: Sequence[int] | None = None
-    logprobs: Sequence[float] | None = None
-    sequence: int | None = None
+    tokens: Sequence[int] | np.ndarray | None = None
+    logprobs: Sequence[float] | np.ndarray | None = None
+    sequence: Integral | None = None
     terminated: bool = False
     extra: Mapping[str, Any] = field(default_factory=dict)
 
@@ -110,10 +113,10 @@ class Trajectory:
         outcome: what the whole play was worth; None when that is not known.
     """
 
-    group: str | int
+    group: str | Integral
     task: Task = field(default_factory=Task)
     steps: Sequence[Step] = ()
-    outcome: float | None = None
+    outcome: Real | None = None
     ended: Ended = field(default_factory=Ended.finished)
     extra: Mapping[str, Any] = field(default_factory=dict)
 

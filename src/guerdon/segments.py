@@ -9,14 +9,14 @@ order, as they do in a Batch. Costs are linear in the number of values unless sa
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 
 from guerdon.errors import ShapeError
 
 Array = np.ndarray
 
 
-def dense(by: Int[Array, "n"]) -> Int[Array, "n"]:
+def dense(by: Shaped[Array, "n"]) -> Int[Array, "n"]:
     """Renumbers ids to 0, 1, 2, ... in sorted order of the ids.
 
     Linear where the ids are already small non-negative numbers, else one sort.
@@ -38,7 +38,7 @@ def dense(by: Int[Array, "n"]) -> Int[Array, "n"]:
     return np.unique(by, return_inverse=True)[1].astype(np.int64)
 
 
-def joint(*keys: Int[Array, "n"]) -> Int[Array, "n"]:
+def joint(*keys: Shaped[Array, "n"]) -> Int[Array, "n"]:
     """One dense id per distinct combination of keys: `joint(prompt, state)`.
 
     Example:
@@ -217,7 +217,7 @@ def min_to_go(x: Float[Array, "n"], by: Int[Array, "n"]) -> Float[Array, "n"]:
     return y
 
 
-def starts(caller: str, by: Int[Array, "n"]) -> Bool[Array, "n"]:
+def starts(caller: str, by: Shaped[Array, "n"]) -> Bool[Array, "n"]:
     """True at the first place of each run of equal ids.
 
     Raises:
