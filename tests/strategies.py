@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 from hypothesis import strategies as st
 
 from guerdon.batch import Batch, Column
@@ -13,7 +14,8 @@ def ragged_batches(draw, *, missing: bool = True, ends: bool = True, dyadic: boo
     """A batch of 1 to 4 groups of 1 to 5 trajectories of 1 to 9 steps.
 
     Step columns: `reward`, `state`, `action`, `action_valid`, `milestone`, `milestones`,
-    `progress`, `closer`; trajectory columns: `outcome`, `truncated`, `failed`.
+    `progress`, `closer`; trajectory columns: `outcome`, `truncated`, `failed`. And made-up signals
+    that judges, probes and models will supply: see `signals`.
 
     Args:
         missing: some rewards and facts are missing.
@@ -67,9 +69,73 @@ def make_batch(rng, plays, *, missing: bool = True, ends: bool = True, dyadic: b
     }
     columns = {name: Column("step", v, gaps(0.05) & ~lost) for name, v in facts.items()}
     reward_column = batch["reward"]
-    return batch.with_columns(
+    batch = batch.with_columns(
         **columns,
         reward=Column("step", reward_column.values, reward_column.valid & ~lost),
         failed=Column.of("trajectory", failed),
         outcome=Column("trajectory", outcome, ~failed),
     )
+    return signals(batch, rng, gaps, lost)
+
+
+# What judges, probes and models say of a step after it; values of a state come in pairs, X before and next_X after.
+UNIT = ("belief", "next_belief", "prover_value", "next_prover_value", "stop_value", "next_stop_value", "probe",
+        "judge_score", "importance")  # fmt: skip
+REAL = ("step_score", "path_score", "value", "next_value")
+BINARY = ("wrong",)
+VECTORS = {"features": 2, "wrong_votes": 3, "passed": 4, "satisfied": 3, "q_values": 2, "values": 2}
+OF_PLAYS = ("greedy_outcome", "length_score", "writing_score", "format_score")
+
+
+def signals(batch: Batch, rng, gaps, lost) -> Batch:
+    """The batch with made-up signals at every level, dyadic so that sums are exact, and with pairs compared."""
+    n, plays, tokens = (batch.size(level) for level in ("step", "trajectory", "token"))
+
+    def eighths(low: int, high: int, size) -> np.ndarray:
+        return rng.integers(low, high + 1, size) / 8
+
+    columns = {name: Column("step", eighths(0, 8, n), gaps(0.05) & ~lost) for name in UNIT}
+    columns |= {name: Column("step", eighths(-8, 8, n), gaps(0.05) & ~lost) for name in REAL}
+    columns |= {name: Column("step", eighths(0, 1, n) * 8, gaps(0.05) & ~lost) for name in BINARY}
+    bits = ("wrong_votes", "passed", "satisfied")
+    for name, width in VECTORS.items():
+        values = eighths(0, 1, (n, width)) * 8 if name in bits else eighths(-8, 8, (n, width))
+        columns[name] = Column("step", values, gaps(0.05) & ~lost)
+    owner = batch.trajectory_of_step
+    first = np.append(True, owner[1:] != owner[:-1])
+    columns["segment"] = Column.of("step", np.cumsum(first | (rng.random(n) < 0.5)))
+    columns["node"] = Column.of("step", nodes(batch, rng))
+    columns |= {name: Column.of("trajectory", eighths(0, 8, plays)) for name in OF_PLAYS}
+    columns["replayed"] = Column.of("trajectory", rng.random(plays) < 0.1)
+    columns["history_mean"] = Column.of("group", eighths(0, 8, batch.size("group")))
+    columns["history_std"] = Column.of("group", eighths(1, 8, batch.size("group")))
+    sampled = batch["sampled"].values
+    lost_token = lost[batch.step_of_token]
+    columns["entropy"] = Column("token", eighths(0, 16, tokens), sampled & ~lost_token)
+    columns["logprob"] = Column("token", -eighths(0, 16, tokens), sampled)
+    columns["influence"] = Column("token", eighths(-8, 8, tokens), sampled & ~lost_token)
+    columns["divergence"] = Column("token", eighths(0, 8, tokens), sampled & ~lost_token)
+    return batch.with_columns(**columns).with_relations(pairs=pairs(batch.group_of_trajectory, rng))
+
+
+def nodes(batch: Batch, rng) -> np.ndarray:
+    """Keys of a tree: a play shares its first steps with an earlier play of its group, as far as both go."""
+    owner = batch.trajectory_of_step
+    start = np.searchsorted(owner, np.arange(batch.size("trajectory") + 1))
+    node = np.arange(batch.size("step")) + 1
+    for play, group in enumerate(batch.group_of_trajectory):
+        earlier = np.flatnonzero(batch.group_of_trajectory[:play] == group)
+        if len(earlier) and rng.random() < 0.7:
+            other = rng.choice(earlier)
+            most = min(start[play + 1] - start[play], start[other + 1] - start[other]) - 1
+            shared = rng.integers(0, most + 1) if most > 0 else 0
+            node[start[play] : start[play] + shared] = node[start[other] : start[other] + shared]
+    return node
+
+
+def pairs(group: np.ndarray, rng) -> pa.Table:
+    """A judge's preference of the first play over the second, for each two plays of a group; some are not judged."""
+    first, second = np.nonzero((group[:, None] == group) & (np.arange(len(group))[:, None] < np.arange(len(group))))
+    kept = rng.random(len(first)) < 0.9
+    preference = rng.integers(-3, 4, len(first)).astype(float)
+    return pa.table({"first": first[kept], "second": second[kept], "preference": preference[kept]})

@@ -352,5 +352,23 @@ def select(batch: Batch, keep: Any) -> Batch:
         (np.cumsum(keep) - 1)[batch.trajectory_of_step[steps]],
         np.searchsorted(groups, batch.group_of_trajectory[keep]),
         {name: c.take(where[c.level]) for name, c in batch.columns.items()},
-        batch.relations,
+        {name: _related(table, where) for name, table in batch.relations.items()},
     )
+
+
+# Columns of a relation that hold the place of an item in the batch, and what it is an item of.
+PLACES = {"token": "token", "step": "step", "trajectory": "trajectory", "first": "trajectory", "second": "trajectory"}
+
+
+def _related(table: pa.Table, where: dict[str, Array]) -> pa.Table:
+    """The rows of a relation whose items are all kept, under the items' new places."""
+    for name in table.column_names:
+        if name in PLACES and pa.types.is_integer(table.schema.field(name).type):
+            kept, place = where[PLACES[name]], table[name].to_numpy()
+            if not len(kept):
+                return table.slice(0, 0)
+            at = np.minimum(np.searchsorted(kept, place), len(kept) - 1)
+            there = kept[at] == place
+            index = table.schema.get_field_index(name)
+            table = table.set_column(index, name, pa.array(at)).filter(pa.array(there))
+    return table

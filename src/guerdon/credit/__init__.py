@@ -12,6 +12,7 @@ from guerdon.credit.base import Credit, Signal, assign, step_term
 from guerdon.credit.center import Baseline, Mean, Others, Scale, Std, center
 from guerdon.credit.compare import centred, whitened
 from guerdon.credit.control import at_size_of, shuffled
+from guerdon.credit.keys import Everything, Fork, Key, Keys, Randomly, Turn
 from guerdon.credit.minform import (
     Form,
     HardMin,
@@ -27,7 +28,8 @@ from guerdon.credit.temporal import gae, gae_of, known_to_go, next_values, to_go
 from guerdon.segments import to_go
 
 __all__ = [
-    "Baseline", "Credit", "Form", "HardMin", "Mean", "Others", "Scale", "Signal", "SoftMin", "Std",
+    "Baseline", "Credit", "Everything", "Fork", "Form", "HardMin", "Key", "Keys", "Mean", "Others", "Randomly", "Scale",
+    "Signal", "SoftMin", "Std", "Turn",
     "assign", "at_size_of", "center", "centred", "gae", "gae_of", "known_to_go", "min_form_of", "modulate",
     "next_values", "rate_of_others", "shuffled", "soft_min", "soft_min_rewards", "step_term", "to_go", "to_go_of",
     "tokens_of_step", "whitened",

@@ -7,18 +7,18 @@ import warnings
 import numpy as np
 
 from guerdon import segments
-from guerdon.batch import Batch, Column, Level
+from guerdon.batch import Batch, Column
 from guerdon.credit.base import Credit, Signal, compares_of, needs_of, on_steps, scored
 from guerdon.credit.center import MEAN, Baseline, Scale, center
+from guerdon.credit.keys import PROMPT, Keys, bucket_of, keys_of
 from guerdon.rewards.term import Term
 
 Array = np.ndarray
-PROMPT = "prompt"
 
 
 def centred(
     signal: Signal,
-    by: str | tuple[str, ...] = PROMPT,
+    by: Keys = PROMPT,
     *,
     baseline: Baseline = MEAN,
     scale: Scale | None = None,
@@ -31,16 +31,16 @@ def centred(
     Args:
         signal: a term, or a credit such as a return to go. It is compared at its own level:
             trajectories with trajectories, steps with steps.
-        by: what makes two items alike: "prompt" for the batch's groups, or the name of a key
-            column such as "state", or several of these.
+        by: what makes two items alike: "prompt" for the batch's groups, the name of a key column
+            such as "state", a key such as `Turn()`, or several of these. See `guerdon.credit.keys`.
         baseline: `Mean()` or `Others()`, which leaves out all of one's own trajectory.
         scale: None, or `Std(eps)`.
         weight: how much each item votes, at the signal's level or coarser; missing is 0.
 
     Returns:
-        A credit that compares with "group" if `by` holds "prompt", else with "batch". Where
-        `by` holds "prompt", a group with fewer than two scored trajectories says nothing. An
-        item without a key is compared with nothing: credit 0.
+        A credit that compares with "group" if `by` holds "prompt" or another key within it,
+        else with "batch". Within the prompt, a group with fewer than two scored trajectories
+        says nothing. An item without a key is compared with nothing: credit 0.
 
     Example:
         >>> from guerdon.rewards import fact
@@ -48,15 +48,16 @@ def centred(
         >>> centred(fact("outcome"))(batch).values
         array([ 0.5, -0.5,  0. ])
     """
-    keys = (by,) if isinstance(by, str) else tuple(by)
+    keys = keys_of(by)
+    within = any(key.within for key in keys)
 
     def assign(batch: Batch) -> Column:
         column = signal(batch)
         _warn_if_cancelled(signal, column, batch, scale)
-        bucket, comparable = bucket_of(batch, keys, column.level)
+        bucket, comparable = bucket_of(batch, by, column.level)
         comparable = comparable & column.valid
         owner = batch.index("trajectory", at=column.level)
-        if PROMPT in keys:
+        if within:
             comparable = comparable & in_company(batch, owner, comparable)
         votes = None if weight is None else batch.lift(weight(batch), column.level).filled(0.0)
         x = center(
@@ -64,12 +65,13 @@ def centred(
         )
         return on_steps(batch, scored(Column(column.level, x, column.valid)))
 
-    beside = () if keys == (PROMPT,) else (f" by {', '.join(keys)}",)
+    names = tuple(key.name for key in keys)
+    beside = () if names == (PROMPT,) else (f" by {', '.join(names)}",)
     return Credit(
         f"centred({''.join((signal.name, *beside))})",
         assign,
-        compares_of(signal) | {"group" if PROMPT in keys else "batch"},
-        tuple(dict.fromkeys((*needs_of(signal), *(k for k in keys if k != PROMPT)))),
+        compares_of(signal) | {"group" if within else "batch"},
+        tuple(dict.fromkeys((*needs_of(signal), *(need for key in keys for need in key.needs)))),
     )
 
 
@@ -100,25 +102,6 @@ def whitened(credit: Credit, eps: float = 1e-8) -> Credit:
         return scored(Column(column.level, away / np.sqrt(variance + eps), column.valid))
 
     return Credit(f"whitened({credit.name})", assign, credit.compares | {"batch"}, credit.needs)
-
-
-def bucket_of(batch: Batch, keys: tuple[str, ...], level: Level) -> tuple[Array, Array]:
-    """The bucket of each item of a level, and False where a key is missing.
-
-    Example:
-        >>> batch = Batch.from_steps(group=[0, 0], trajectory=[0, 0], reward=[0.0, 0.0], state=[5, 6])
-        >>> bucket_of(batch, ("prompt", "state"), "step")[0]
-        array([0, 1])
-    """
-    ids, known = [], np.ones(batch.size(level), bool)
-    for key in keys:
-        if key == PROMPT:
-            ids.append(batch.index("group", at=level))
-            continue
-        column = batch.lift(batch[key], level)
-        ids.append(np.where(column.valid, Batch.key(column.values), 0))
-        known &= column.valid
-    return segments.joint(*ids), known
 
 
 def in_company(batch: Batch, owner: Array, comparable: Array) -> Array:

@@ -20,6 +20,11 @@ from guerdon.rewards import Term
 
 Source = Literal["paper", "code", "ours", "UNVERIFIED"]
 ROLES = ("baseline", "control")
+# What a method may be told beyond the outcome, so that a comparison is between equals.
+TOLD = (
+    "nothing", "states", "milestones", "a perfect step judge", "step scores", "judge votes", "reference likelihoods",
+    "values", "branches", "tests", "features", "token signals", "history", "several outcomes", "comparisons",
+)  # fmt: skip
 NOT_RECIPES = ("base",)
 
 
@@ -94,8 +99,9 @@ class Recipe:
         credit: the advantage of each step or token.
         objective: the loss.
         numbers: every constant by name, with its source.
-        told: what it is told beyond the outcome: "nothing", "milestones", "states", "a perfect
-            step judge".
+        told: what it is told beyond the outcome, one of TOLD.
+        alone: what it gives to a group of one, and (with the word "agrees") to a group that agrees,
+            where that is not zero; empty where it is.
         needs: columns that the host must record.
         critic: the value model it trains beside the policy, if any.
         baseline: the method without its idea.
@@ -111,12 +117,17 @@ class Recipe:
     objective: Objective
     numbers: Mapping[str, Number] = field(default_factory=dict)
     told: str = "nothing"
+    alone: str = ""
     needs: tuple[str, ...] = ("outcome",)
     critic: Critic | None = None
     baseline: Recipe | None = None
     control: Recipe | None = None
 
     def __post_init__(self) -> None:
+        if self.told not in TOLD:
+            raise RecordError(
+                f"Recipe: {self.name} is told {self.told!r}; it must be one of {TOLD}; add a new kind there"
+            )
         object.__setattr__(self, "numbers", MappingProxyType(dict(self.numbers)))
 
 

@@ -68,6 +68,7 @@ RECIPE = with_control(
             "GAMMA": Number(GAMMA, "ours", "being stuck earns 0"),
             "CLIP": Number(grpo.CLIP, "code", "as in grpo"),
         },
+        alone="a group of one gets its own shaping, which is compared with nothing",
         told="milestones",
         needs=("outcome", "progress"),
         baseline=grpo.RECIPE,

@@ -61,6 +61,7 @@ RECIPE = with_control(
             "CLIP": Number(CLIP, "code", "verl clip_ratio; also the paper's"),
             "DUAL": Number(DUAL, "code", "verl clip_ratio_c"),
         },
+        alone="a group of one gets what the critic did not expect",
         critic=Critic(GAMMA, LAM),
         baseline=rloo.RECIPE,
     ),
