@@ -8,7 +8,7 @@ export TOKENIZERS_PARALLELISM ?= false
 export HF_HUB_OFFLINE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test table textworld bench fix lint flow slow speed wheel clean
+.PHONY: help demo test table textworld bench claims fix lint flow slow speed wheel clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -45,6 +45,9 @@ textworld: $(VENV)/test  ## TextWorld, dense and outcome-only, at most 15 minute
 bench: $(VENV)/test  ## against TRL's GRPOTrainer, and the cost of a turn (a quiet machine)
 	$(BIN)/python bench/against_trl.py
 	$(BIN)/python bench/turns.py
+
+claims: $(VENV)/run  ## check what papers say of credit, all claims; writes docs/claims.md (about 10 minutes on two cores)
+	$(BIN)/python -m guerdon bench claim --all --markdown > docs/claims.tmp && mv docs/claims.tmp docs/claims.md
 
 fix: $(VENV)/test  ## format and mend what ruff can
 	$(BIN)/ruff format src tests bench

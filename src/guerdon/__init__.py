@@ -28,8 +28,8 @@ from guerdon.store import read_batch, read_jsonl, write_batch, write_jsonl
 
 # In the order of the flow: no stage imports a later one.
 STAGES = (
-    "errors", "records", "segments", "intervals", "batch", "collate", "store", "environments", "policies", "rollouts",
-    "evidence", "rewards", "credit", "objectives", "recipes", "training", "report", "cli",
+    "errors", "records", "recurrence", "segments", "intervals", "batch", "collate", "store", "environments", "policies",
+    "rollouts", "evidence", "rewards", "credit", "objectives", "recipes", "training", "bench", "report", "cli",
 )  # fmt: skip
 
 __all__ = [

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Bool, Int
 
+from guerdon import segments
 from guerdon.errors import ColumnError, LevelError, ShapeError
 from guerdon.records import Trajectory
 
@@ -83,6 +84,17 @@ class Column:
         parts = tuple((name, part.take(index, level)) for name, part in self.parts)
         return Column(level or self.level, values, self.valid[index], parts)
 
+    def at(self, level: Level) -> Column:
+        """The same items called another level's."""
+        return Column(level, self.values, self.valid, tuple((name, part.at(level)) for name, part in self.parts))
+
+    def repeat(self, times: Int[Array, "n"], level: Level | None = None) -> Column:
+        """Each item as many times as `times` says, side by side; `level` where they become another level's."""
+        if isinstance(self.values, pa.Array):
+            return self.take(np.repeat(np.arange(len(self)), times), level)
+        parts = tuple((name, part.repeat(times, level)) for name, part in self.parts)
+        return Column(level or self.level, np.repeat(self.values, times, axis=0), np.repeat(self.valid, times), parts)
+
     def tolist(self) -> list:
         """Python values, None where there is none."""
         values = self.values.to_pylist() if isinstance(self.values, pa.Array) else self.values.tolist()
@@ -111,7 +123,7 @@ class Batch:
             ("step_of_token", self.step_of_token, len(self.trajectory_of_step)),
             ("trajectory_of_step", self.trajectory_of_step, len(self.group_of_trajectory)),
         ):
-            if len(children) and (children[0] < 0 or children[-1] >= parents or (np.diff(children) < 0).any()):
+            if len(children) and (children[0] < 0 or children[-1] >= parents or (children[1:] < children[:-1]).any()):
                 raise ShapeError(
                     f"Batch: {name} must rise from 0 to at most {parents - 1}, the items of a parent "
                     "side by side; sort the items by parent first"
@@ -125,6 +137,7 @@ class Batch:
             self._fits(name, column)
         object.__setattr__(self, "columns", MappingProxyType(dict(self.columns)))
         object.__setattr__(self, "relations", MappingProxyType(dict(self.relations)))
+        object.__setattr__(self, "_counts", {})  # see `counts`
 
     def __reduce__(self) -> tuple:
         """Lets a batch be pickled and copied, which its read-only mappings cannot be."""
@@ -161,11 +174,48 @@ class Batch:
         """
         if LEVELS.index(of) < LEVELS.index(at):
             raise LevelError(f"index: a {at} is not inside a {of}; `of` must be the coarser level")
-        out = np.arange(self.size(at))
-        chain = {"token": self.step_of_token, "step": self.trajectory_of_step, "trajectory": self.group_of_trajectory}
-        for level in LEVELS[LEVELS.index(at) : LEVELS.index(of)]:
-            out = chain[level][out]
+        path = [self._parents(level) for level in LEVELS[LEVELS.index(at) : LEVELS.index(of)]]
+        if not path:
+            return np.arange(self.size(at))
+        out = path[0].copy()
+        for parents in path[1:]:
+            out = parents[out]
         return out
+
+    def _parents(self, level: Level) -> Array:
+        if level == "token":
+            return self.step_of_token
+        return self.trajectory_of_step if level == "step" else self.group_of_trajectory
+
+    def counts(self, of: Literal["token", "step"], each: Level | None = None) -> Int[Array, "n"]:
+        """How many items of a level each item of the next one has, or of `each`; found once for a batch.
+
+        Example:
+            >>> Batch.from_steps(group=[0] * 3, trajectory=[0, 0, 1], reward=[0.0] * 3).counts("step")
+            array([2, 1])
+        """
+        if (of, each) == ("token", "trajectory"):
+            return self._tokens_of_trajectory()
+        if of not in self._counts:
+            parents, n = self._parents(of), len(self.trajectory_of_step if of == "token" else self.group_of_trajectory)
+            found, first = np.zeros(n, np.int64), segments.first_places("Batch", parents)
+            found[parents[first]] = np.diff(first, append=len(parents))
+            self._counts[of] = found
+        return self._counts[of]
+
+    def _alone(self, level: Level) -> bool:
+        """Whether each item of the level is its parent's only one, and no parent is empty."""
+        if ("alone", level) not in self._counts:
+            parents, n = self._parents(level), len(self._parents(LEVELS[LEVELS.index(level) + 1]))
+            self._counts["alone", level] = len(parents) == n and bool((parents[1:] > parents[:-1]).all())
+        return self._counts["alone", level]
+
+    def _tokens_of_trajectory(self) -> Array:
+        if "of trajectory" not in self._counts:
+            steps = self.counts("step")
+            upto, end = np.append(0, np.cumsum(self.counts("token"))), np.cumsum(steps)
+            self._counts["of trajectory"] = upto[end] - upto[end - steps]
+        return self._counts["of trajectory"]
 
     def lift(self, column: Column, to: Level) -> Column:
         """Copies a coarser column's values to every item of the finer level `to`."""
@@ -176,7 +226,14 @@ class Batch:
                 f"lift: a {column.level} column cannot become a {to} column by copying; "
                 "say how it is summed up: at_end, broadcast, total or mean"
             )
-        return column.take(self.index(column.level, at=to), to)
+        for level in reversed(LEVELS[LEVELS.index(to) : LEVELS.index(column.level)]):
+            if level == "trajectory":
+                column = column.take(self.group_of_trajectory, level)
+            elif self._alone(level):
+                column = column.at(level)
+            else:
+                column = column.repeat(self.counts(level), level)
+        return column
 
     # Columns.
 
@@ -196,11 +253,40 @@ class Batch:
         """The same batch with these columns put on, replacing any of the same name."""
         for name, column in columns.items():
             self._fits(name, column)
-        return replace(self, columns={**self.columns, **columns})
+        return self._like(columns={**self.columns, **columns})
 
     def with_relations(self, **tables: pa.Table) -> Batch:
         """The same batch with these tables put beside it."""
-        return replace(self, relations={**self.relations, **tables})
+        return self._like(relations={**self.relations, **tables})
+
+    def grouped(self, ids: Any) -> Batch:
+        """The same plays in other groups: those whose ids, one a trajectory, are equal.
+
+        Ids are numbers or text, such as the uids of a trainer; groups are numbered in the order
+        in which they first appear.
+
+        Example:
+            >>> batch = Batch.from_steps(group=[0, 0], trajectory=[0, 1], reward=[1.0, 0.0])
+            >>> batch.grouped(["b", "a"]).group_of_trajectory
+            array([0, 1])
+        """
+        group = segments.number(np.asarray(ids))
+        if len(group) != self.size("trajectory"):
+            raise ShapeError(
+                f"Batch.grouped: {len(group)} ids and {self.size('trajectory')} trajectories; one id each is needed"
+            )
+        out = self._like(group_of_trajectory=group)
+        for name, column in self.columns.items():
+            if column.level == "group":
+                out._fits(name, column)
+        return out
+
+    def _like(self, **changed: Any) -> Batch:
+        """This batch with what is changed, which fits: the rest is not looked at again."""
+        out = object.__new__(Batch)
+        mappings = {k: MappingProxyType(v) if isinstance(v, dict) else v for k, v in changed.items()}
+        out.__dict__.update({**self.__dict__, **mappings})
+        return out
 
     def need(self, names: Iterable[str], who: str) -> None:
         """Raises ColumnError that names what is missing and who needs it."""

@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guerdon.credit import Mean, Others, Std, center
+from guerdon.credit.center import BestOther, Percentile, Rms
 from guerdon.errors import ShapeError, UnscoredError
 
-RULES = [(b, s) for b in (Mean(), Others()) for s in (None, Std())]
+RULES = [(b, s) for b in (Mean(), Others(), Percentile(0.3), BestOther()) for s in (None, Std(), Rms())]
 
 
 @st.composite
@@ -61,6 +62,27 @@ def test_weights_count_as_copies():
     x, by = np.array([1.0, 0.0]), np.zeros(2, int)
     three = center(np.array([1.0, 1.0, 1.0, 0.0]), np.zeros(4, int))
     assert center(x, by, weight=np.array([3.0, 1.0])) == pytest.approx(three[[0, 3]])
+
+
+def test_the_median_is_blind_to_an_outlier():
+    x = np.array([0.0, 1.0, 100.0, 2.0])
+    assert center(x, np.zeros(4, int), baseline=Percentile(0.5)).tolist() == [-1.5, -0.5, 98.5, 0.5]
+    assert center(x, np.zeros(4, int), baseline=Percentile(1.0)).tolist() == [-100.0, -99.0, 0.0, -98.0]
+
+
+def test_only_the_best_beats_the_others():
+    x, by = np.array([5.0, 3.0, 1.0, 4.0, 4.0]), np.array([0, 0, 0, 1, 1])
+    assert center(x, by, baseline=BestOther()).tolist() == [2.0, -2.0, -4.0, 0.0, 0.0]
+
+
+def test_the_best_of_another_owner_may_be_third():
+    x, owner = np.array([9.0, 8.0, 5.0]), np.array([0, 0, 1])
+    assert center(x, np.zeros(3, int), baseline=BestOther(), owner=owner).tolist() == [4.0, 3.0, -4.0]
+
+
+def test_one_who_does_not_vote_is_no_rival():
+    x, weight = np.array([9.0, 2.0, 1.0]), np.array([0.0, 1.0, 1.0])
+    assert center(x, np.zeros(3, int), baseline=BestOther(), weight=weight).tolist() == [7.0, 1.0, -1.0]
 
 
 # Laws.
@@ -127,6 +149,39 @@ def test_leave_one_out_does_not_move_with_ones_own_value():
     assert (high - low)[:2] == pytest.approx([9, 0])
 
 
+@given(samples())
+def test_rms_is_std_times_the_root_of_the_count(s):
+    k = np.bincount(s["by"])[s["by"]]
+    root = np.sqrt(k / np.maximum(k - 1, 1))
+    assert center(s["x"], s["by"], scale=Rms(0.0)) == pytest.approx(center(s["x"], s["by"], scale=Std(0.0)) * root)
+
+
+@given(samples(), st.sampled_from([0.0, 0.25, 0.5, 0.9, 1.0]))
+def test_a_percentile_of_equal_votes_is_numpys(s, q):
+    valid = s["valid"]
+    a = center(s["x"], s["by"], baseline=Percentile(q), valid=valid)
+    for i in range(len(a)):
+        voters = s["x"][(s["by"] == s["by"][i]) & valid]
+        expected = s["x"][i] - np.quantile(voters, q) if valid[i] and len(voters) > 1 else 0.0
+        assert a[i] == pytest.approx(expected, abs=1e-12)
+
+
+@given(samples(), st.floats(0.01, 100))
+def test_a_percentile_does_not_move_when_every_vote_is_scaled(s, factor):
+    rest = {k: v for k, v in s.items() if k != "weight"}
+    plain = center(**s, baseline=Percentile(0.4))
+    assert center(**rest, weight=factor * s["weight"], baseline=Percentile(0.4)) == pytest.approx(plain, abs=1e-9)
+
+
+@given(samples(), st.floats(0, 1))
+def test_a_weighted_percentile_lies_between_its_voters(s, q):
+    votes = s["valid"] & (s["weight"] > 0)
+    a = center(**s, baseline=Percentile(q))
+    for i in np.flatnonzero(s["valid"] & (a != 0)):
+        voters = s["x"][(s["by"] == s["by"][i]) & votes]
+        assert voters.min() - 1e-9 <= s["x"][i] - a[i] <= voters.max() + 1e-9
+
+
 # Agreement with the same thing written slowly.
 
 
@@ -138,12 +193,13 @@ def test_matches_the_loop(s):
         "mean": center(**s),
         "others": center(**s, baseline=Others()),
         "std": center(**s, scale=Std(1e-4)),
+        "best": center(**s, baseline=BestOther()),
     }
     for i in range(len(x)):
         bucket = by == by[i]
         company = (votes[bucket] > 0).sum() > (votes[i] > 0)
         strangers = bucket & (owner != owner[i]) & (votes > 0)
-        mean = spread = other = 0.0
+        mean = spread = other = best = 0.0
         if s["valid"][i] and company:
             m = np.average(x[bucket], weights=votes[bucket])
             mean = x[i] - m
@@ -153,9 +209,11 @@ def test_matches_the_loop(s):
                 spread = mean / (std + 1e-4)
         if s["valid"][i] and strangers.any():
             other = x[i] - np.average(x[strangers], weights=votes[strangers])
+            best = x[i] - x[strangers].max()
         assert fast["mean"][i] == pytest.approx(mean)
         assert fast["std"][i] == pytest.approx(spread, abs=1e-6)
         assert fast["others"][i] == pytest.approx(other)
+        assert fast["best"][i] == pytest.approx(best)
 
 
 # Bad input says what to do.
@@ -181,5 +239,12 @@ def test_a_negative_vote_is_refused():
         center(np.zeros(2), np.zeros(2, int), weight=np.array([1.0, -1.0]))
 
 
+@pytest.mark.parametrize("q", [-0.1, 1.5])
+def test_a_share_outside_0_and_1_is_refused(q):
+    with pytest.raises(ShapeError, match=f"q is {q}"):
+        Percentile(q)
+
+
 def test_an_empty_batch_has_no_credit():
-    assert len(center(np.zeros(0), np.zeros(0, int), baseline=Others(), scale=Std())) == 0
+    for baseline, scale in RULES:
+        assert len(center(np.zeros(0), np.zeros(0, int), baseline=baseline, scale=scale)) == 0

@@ -39,7 +39,7 @@ def reordered(batch: Batch, order: np.ndarray, labels: np.ndarray) -> Batch:
         labels[batch.group_of_trajectory[order]],
         {name: c.take(where.get(c.level, np.argsort(labels))) for name, c in batch.columns.items()},
         {"pairs": renamed(batch.relations["pairs"], new_play)},
-    ), steps
+    ), where
 
 
 def renamed(pairs: pa.Table, play: np.ndarray) -> pa.Table:
@@ -61,7 +61,7 @@ def test_credit_is_finite_and_zero_where_it_is_unscored(name, batch):
 @given(batch=ragged_batches())
 def test_a_failed_play_gets_nothing(name, batch):
     column = recipes.get(name).credit(batch)
-    failed = batch["failed"].values[batch.trajectory_of_step]
+    failed = batch["failed"].values[batch.index("trajectory", at=column.level)]
     assert not column.valid[failed].any()
 
 
@@ -72,8 +72,9 @@ def test_a_failed_play_does_not_vote(name, batch):
     if failed.all():
         return
     credit = recipes.get(name).credit
-    kept = credit(batch.select(~failed))
-    assert credit(batch).values[~failed[batch.trajectory_of_step]] == pytest.approx(kept.values)
+    kept, column = credit(batch.select(~failed)), credit(batch)
+    of = batch.index("trajectory", at=column.level)
+    assert column.values[~failed[of]] == pytest.approx(kept.values)
 
 
 @every
@@ -88,19 +89,19 @@ def test_the_same_batch_has_the_same_credit(name, batch):
 def test_order_and_labels_do_not_matter(name, batch, seed):
     rng = np.random.default_rng(seed)
     credit = recipes.get(name).credit
-    moved, steps = reordered(batch, rng.permutation(batch.size("trajectory")), rng.permutation(batch.size("group")))
+    moved, where = reordered(batch, rng.permutation(batch.size("trajectory")), rng.permutation(batch.size("group")))
     plain, other = credit(batch), credit(moved)
-    assert other.values == pytest.approx(plain.values[steps], abs=1e-9)
-    assert (other.valid == plain.valid[steps]).all()
+    at = where[plain.level]
+    assert other.values == pytest.approx(plain.values[at], abs=1e-9)
+    assert (other.valid == plain.valid[at]).all()
 
 
 @pytest.mark.parametrize("name", IN_GROUP)
 @given(batch=ragged_batches())
 def test_a_group_of_one_says_nothing(name, batch):
-    credit = recipes.get(name).credit
-    values = credit(batch).values
-    plays = np.bincount(batch.group_of_trajectory)[batch.index("group", at="step")]
-    assert (values[plays == 1] == 0).all()
+    column = recipes.get(name).credit(batch)
+    plays = np.bincount(batch.group_of_trajectory)[batch.index("group", at=column.level)]
+    assert (column.values[plays == 1] == 0).all()
 
 
 @pytest.mark.parametrize("name", [recipe.name for recipe in FOUND if "agrees" not in recipe.alone])

@@ -298,12 +298,6 @@ def test_a_fact_that_is_unknown_just_now_counts_as_recorded(make):
     assert "progress" in run.columns()
 
 
-@pytest.mark.parametrize("name", recipes.names())
-def test_keydoor_records_what_every_recipe_needs(make, name):
-    run = make(name, warm_up_plays=0)
-    assert set(run.recipe.needs) <= run.columns()
-
-
 def test_an_environment_without_training_tasks_is_refused(make):
     with pytest.raises(ValueError, match=r"no training tasks.*option"):
         make(family=get("keydoor", size=3, subgoals=1, train=0, test=4))

@@ -12,6 +12,7 @@ import typer
 from rich.table import Table
 
 from guerdon import errors
+from guerdon.cli.bench import bench_app
 from guerdon.cli.progress import console
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -105,6 +106,8 @@ def report(folder: Path, as_json: AsJson = False) -> None:
 
     training.report(folder, as_json)
 
+
+app.add_typer(bench_app, name="bench")
 
 recipes_app = typer.Typer(invoke_without_command=True, help="List recipes, or show one.")
 app.add_typer(recipes_app, name="recipes")

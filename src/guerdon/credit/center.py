@@ -1,8 +1,8 @@
 """Credit by comparison: how much better was this than the others like it?
 
 `center` serves every group-relative method. What the papers differ in is handed over as
-values: the bucket (`by`), what is subtracted (`Mean`, `Others`), what it is divided by
-(`None`, `Std`), who votes (`valid`, `weight`) and what counts as oneself (`owner`).
+values: the bucket (`by`), what is subtracted (`Mean`, `Others`, `Percentile`, `BestOther`), what it
+is divided by (`None`, `Std`, `Rms`), who votes (`valid`, `weight`) and what counts as oneself (`owner`).
 """
 
 from __future__ import annotations
@@ -49,8 +49,9 @@ class Mean:
         """The mean; an item is alone where no item but itself votes."""
         weight = segments.total(votes, bucket)
         mean = segments.total(votes * x, bucket) / np.where(weight > 0, weight, 1.0)
-        voters = (votes > 0).astype(np.float64)
-        return mean[bucket], segments.total(voters, bucket)[bucket] - voters > 0
+        voter = votes > 0
+        voters = np.bincount(bucket, weights=voter)
+        return mean[bucket], (voters > 0)[bucket] & ~((voters == 1)[bucket] & voter)
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,86 @@ class Others:
 
         speaks = others((votes > 0).astype(np.float64)) > 0
         return others(votes * x) / np.where(speaks, others(votes), 1.0), speaks
+
+
+@dataclass(frozen=True)
+class Percentile:
+    """The q-quantile of the bucket's voters, oneself included; on the line between two of them.
+
+        b = x at place 1 + q (k - 1) of the voters in ascending order, where all k weigh the same
+
+    With weights, voter j stands at w(1) + ... + w(j) - (w(1) + w(j)) / 2, equal values in ascending
+    order of weight, and b at the share q of the way from the first to the last. q = 0.5 is the
+    median: one outlier does not move it.
+
+    Attributes:
+        q: between 0 and 1.
+
+    Example:
+        >>> center(np.array([0.0, 1.0, 8.0]), np.zeros(3, int), baseline=Percentile(0.5))
+        array([-1.,  0.,  7.])
+    """
+
+    q: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.q <= 1:
+            raise ShapeError(f"Percentile: q is {self.q}; a share between 0 and 1 is needed; the median is 0.5")
+
+    def __call__(
+        self, x: Float[Array, "n"], votes: Float[Array, "n"], bucket: Int[Array, "n"], owner: Int[Array, "n"] | None
+    ) -> tuple[Float[Array, "n"], Bool[Array, "n"]]:
+        """The quantile; an item is alone where no item but itself votes."""
+        voters = (votes > 0).astype(np.float64)
+        speaks = segments.total(voters, bucket)[bucket] - voters > 0
+        at = np.flatnonzero(votes > 0)
+        at = at[np.lexsort((votes[at], x[at], bucket[at]))]
+        if not len(at):
+            return np.zeros(len(x)), speaks
+        home = segments.dense(bucket[at])
+        first = np.flatnonzero(segments.starts("Percentile", home))
+        end = np.append(first[1:], len(at)) - 1
+        heaped = np.cumsum(votes[at]) - votes[at] / 2
+        place = heaped - heaped[first][home]
+        reach = self.q * place[end]
+        below = first + np.maximum(segments.total((place <= reach[home]).astype(np.float64), home).astype(int) - 1, 0)
+        above = np.minimum(below + 1, end)
+        gap = place[above] - place[below]
+        share = np.where(gap > 0, (reach - place[below]) / np.where(gap > 0, gap, 1.0), 0.0)
+        level = np.zeros(int(bucket.max()) + 1)
+        level[bucket[at[first]]] = x[at[below]] + share * (x[at[above]] - x[at[below]])
+        return level[bucket], speaks
+
+
+@dataclass(frozen=True)
+class BestOther:
+    """The best voter of the bucket that is not one's own: what had to be beaten.
+
+        b[i] = max of x[j] over j in i's bucket with owner[j] != owner[i]
+
+    x - b is above zero for the best alone, and there it is the margin over the second.
+
+    Example:
+        >>> center(np.array([5.0, 3.0, 1.0]), np.zeros(3, int), baseline=BestOther())
+        array([ 2., -2., -4.])
+    """
+
+    def __call__(
+        self, x: Float[Array, "n"], votes: Float[Array, "n"], bucket: Int[Array, "n"], owner: Int[Array, "n"] | None
+    ) -> tuple[Float[Array, "n"], Bool[Array, "n"]]:
+        """The best of the others; an item is alone where nobody else votes."""
+        own = np.arange(len(x)) if owner is None else segments.joint(bucket, owner)
+        best = segments.maximum(np.where(votes > 0, x, -np.inf), own)
+        home = np.zeros(len(best), np.int64)
+        home[own] = bucket
+        order = np.lexsort((-best, home))
+        place = segments.position(home[order])
+        leader, second = np.zeros(int(home.max(initial=-1)) + 1, np.int64), np.full(len(best), -np.inf)
+        leader[home[order[place == 0]]] = order[place == 0]
+        second[home[order[place == 1]]] = best[order[place == 1]]
+        rival = np.where(leader[bucket] == own, second[bucket], best[leader[bucket]])
+        speaks = np.isfinite(rival)
+        return np.where(speaks, rival, 0.0), speaks
 
 
 @dataclass(frozen=True)
@@ -103,6 +184,33 @@ class Std:
         return np.where(spread > 0, 1.0 / (np.where(spread > 0, spread, 1.0) + self.eps), 0.0)[bucket]
 
 
+@dataclass(frozen=True)
+class Rms:
+    """Divide by the root of the mean square deviation: `Std` with the count as divisor.
+
+        factor = 1 / (s + eps),   s^2 = sum w (x - m)^2 / sum w
+
+    Some papers' code takes this one, which in a bucket of two is 1 / sqrt(2) of the other.
+
+    Attributes:
+        eps: added to s, never to its square.
+
+    Example:
+        >>> center(np.array([1.0, 0.0]), np.zeros(2, int), scale=Rms(0.0))
+        array([ 1., -1.])
+    """
+
+    eps: float = 1e-6
+
+    def __call__(self, x: Float[Array, "n"], votes: Float[Array, "n"], bucket: Int[Array, "n"]) -> Float[Array, "n"]:
+        """1 / (s + eps) of each item's bucket."""
+        weight = segments.total(votes, bucket)
+        weight = np.where(weight > 0, weight, 1.0)
+        away = x - (segments.total(votes * x, bucket) / weight)[bucket]
+        spread = np.sqrt(segments.total(votes * away**2, bucket) / weight)
+        return np.where(spread > 0, 1.0 / (np.where(spread > 0, spread, 1.0) + self.eps), 0.0)[bucket]
+
+
 MEAN = Mean()
 
 
@@ -125,13 +233,13 @@ def center(
     Args:
         x: one value per item; an item is whatever is compared, a trajectory or a step.
         by: the bucket of each item; only equality matters.
-        baseline: `Mean()` or `Others()`. With every weight 1 and no owners, Others gives
-            k / (k - 1) times what Mean gives, k being the bucket's valid items.
-        scale: `Std(eps)`, or None to keep the unit of x.
+        baseline: `Mean()`, `Others()`, `Percentile(q)` or `BestOther()`. With every weight 1 and no
+            owners, Others gives k / (k - 1) times what Mean gives, k being the bucket's valid items.
+        scale: `Std(eps)` or `Rms(eps)`, or None to keep the unit of x.
         valid: False where an item has no score. It gets zero and does not vote.
         weight: how much each item votes; default 1. An item of weight 0 does not vote, but
             gets credit.
-        owner: with `Others`, items of one owner are left out together: the trajectory of a
+        owner: with `Others` and `BestOther`, items of one owner are left out together: the trajectory of a
             step. Default: each item is its own.
 
     Returns:
@@ -166,10 +274,10 @@ def center(
     votes = np.where(valid, weight, 0.0)
     # Measured from the bucket's lowest vote, so that a bucket that agrees is zero to the last bit.
     low = segments.minimum(np.where(votes > 0, x, np.inf), bucket)
-    low = np.where(np.isfinite(low), low, 0.0)
-    above = np.where(valid, x, low[bucket]) - low[bucket]
+    low = np.where(np.isfinite(low), low, 0.0)[bucket]
+    above = np.subtract(x, low, out=np.zeros(len(x)), where=valid)
     reference, speaks = baseline(above, votes, bucket, owner)
-    away = np.where(valid & speaks, above - reference, 0.0)
+    away = np.subtract(above, reference, out=np.zeros(len(x)), where=valid & speaks)
     return away if scale is None else away * scale(above, votes, bucket)
 
 

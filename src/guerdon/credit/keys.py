@@ -14,6 +14,7 @@ from jaxtyping import Bool, Int
 
 from guerdon import segments
 from guerdon.batch import Batch, Column, Level
+from guerdon.rewards.term import failed
 
 Array = np.ndarray
 PROMPT = "prompt"
@@ -134,8 +135,8 @@ class Fork:
         """The parent node of each step; a step whose own or parent node is missing has no bucket."""
         node, owner = batch["node"], batch.trajectory_of_step
         own = segments.dense(np.where(node.valid, Batch.key(node.values), 0)) + 1
-        parent = segments.shift(own, owner, 0)  # 0: the root
-        known = node.valid & (segments.shift(node.valid.astype(np.int64), owner, 1) > 0)
+        parent = segments.shift(own.astype(np.float64), owner, 0.0).astype(np.int64)  # 0: the root
+        known = node.valid & (segments.shift(node.valid.astype(np.float64), owner, 1.0) > 0)
         bucket = Column("step", segments.joint(batch.index("group", at="step"), parent), np.asarray(known, bool))
         lifted = batch.lift(bucket, level)
         return np.asarray(lifted.values), np.asarray(lifted.valid, bool)
@@ -160,10 +161,12 @@ class Randomly:
         return f"{self.size} at random"
 
     def __call__(self, batch: Batch, level: Level) -> tuple[Int[Array, "n"], Bool[Array, "n"]]:
-        """A random bucket for each item."""
-        n = batch.size(level)
-        place = np.random.default_rng([self.seed, n]).permutation(n)
-        return np.minimum(place // self.size, max(n // self.size - 1, 0)), np.ones(n, bool)
+        """A random bucket for each item; what belongs to a play that failed takes no place and has none."""
+        there = ~failed(batch)[batch.index("trajectory", at=level)]
+        n = int(there.sum())
+        place = np.zeros(batch.size(level), np.int64)
+        place[there] = np.random.default_rng([self.seed, n]).permutation(n)
+        return np.minimum(place // self.size, max(n // self.size - 1, 0)), there
 
 
 Keys = str | Key | tuple[str | Key, ...]

@@ -1,22 +1,28 @@
 """Credit through time: what came after this step, and what a critic expected instead.
 
-`gae`, `next_values` and `known_to_go` are flat: one value a step, the trajectory of each
-step, no padding; the steps of a trajectory lie side by side, in time order. `to_go_of` and
-`gae_of` make credits of terms with them.
+`gae`, `n_step`, `lambda_return`, `next_values` and `known_to_go` are flat: one value a step, the
+trajectory of each step, no padding; the steps of a trajectory lie side by side, in time order.
+`to_go_of`, `gae_of`, `n_step_of` and `lambda_of` make credits of terms with them; a clock says
+whether time passes by the token, the step or the option.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from guerdon import segments
 from guerdon.batch import Batch, Column
-from guerdon.credit.base import Credit, Signal, compares_of, need_steps, needs_of, scored
-from guerdon.errors import ColumnError
-from guerdon.rewards.term import failed
+from guerdon.credit.base import Credit, Signal, compares_of, need_steps, needs_of, on_steps, scored
+from guerdon.credit.clocks import Clock, PerStep, Ticks
+from guerdon.errors import ColumnError, LevelError, ShapeError
+from guerdon.rewards.term import Term, failed, floats
 
 Array = np.ndarray
+STEP = PerStep()
 
 
 def gae(
@@ -52,8 +58,62 @@ def gae(
         Schulman et al., High-Dimensional Continuous Control Using Generalized Advantage
         Estimation, 2015, arXiv:1506.02438, equation 16.
     """
-    surprise = reward + gamma * next_value - value
-    return segments.scan_back(surprise, np.full(len(surprise), gamma * lam), trajectory)
+    surprise = np.multiply(next_value, gamma, dtype=np.float64)
+    surprise += reward
+    surprise -= value
+    return segments.scan_back(surprise, gamma * lam, trajectory)
+
+
+def n_step(
+    reward: Float[Array, "n"], next_value: Float[Array, "n"], trajectory: Int[Array, "n"], gamma: float, n: int
+) -> Float[Array, "n"]:
+    """The return of `n` steps, and from there on what the critic expects.
+
+        G[t] = reward[t] + gamma reward[t+1] + ... + gamma^(m-1) reward[t+m-1] + gamma^m next_value[t+m-1]
+        m = min(n, steps left)
+
+    Args:
+        next_value: the value after each step, as in `gae`; what it has at a trajectory's last step
+            is read there too: 0 where the task terminated.
+        n: 1 or more. From the length of a trajectory on it is the return to go.
+
+    Example:
+        >>> n_step(np.array([1.0, 1.0, 1.0]), np.array([8.0, 8.0, 0.0]), np.zeros(3, int), 0.5, 2)
+        array([3.5, 1.5, 1. ])
+
+    References:
+        Sutton and Barto, Reinforcement Learning, 2nd edition, 2018, equation 7.1.
+    """
+    if n < 1:
+        raise ShapeError(f"n_step: n is {n}; a return of 1 step or more is needed; n=1 is the critic's own target")
+    left = segments.to_go(np.ones(len(reward)), trajectory).astype(np.int64)
+    place, ahead = np.arange(len(reward)), segments.to_go(reward, trajectory, gamma)
+    beyond = left > n
+    later = np.where(beyond, ahead[np.where(beyond, place + n, place)], 0.0)
+    span = np.minimum(n, left)
+    return ahead - gamma**n * later + gamma**span * next_value[place + span - 1]
+
+
+def lambda_return(
+    reward: Float[Array, "n"], next_value: Float[Array, "n"], trajectory: Int[Array, "n"], gamma: float, lam: float
+) -> Float[Array, "n"]:
+    """The mean of all n-step returns, those of more steps fading by `lam`: what a critic should learn.
+
+        G[t] = reward[t] + gamma * ((1 - lam) * next_value[t] + lam * G[t+1])
+        G after a trajectory's last step = next_value there
+
+    It is the advantage of `gae` plus the value. With lam 0 it is the return of one step, with lam 1
+    the return to go.
+
+    Example:
+        >>> lambda_return(np.array([0.0, 1.0]), np.array([0.5, 0.0]), np.zeros(2, int), 1.0, 0.5)
+        array([0.75, 1.  ])
+
+    References:
+        Sutton and Barto, Reinforcement Learning, 2nd edition, 2018, equation 12.2.
+    """
+    fade = np.where(segments.last(trajectory), 0.0, lam)
+    return segments.scan_back(reward + gamma * (1 - fade) * next_value, gamma * fade, trajectory)
 
 
 def next_values(
@@ -71,10 +131,11 @@ def next_values(
         >>> next_values(np.array([1.0, 2.0, 3.0]), np.array([0, 0, 1]), 9.0)
         array([2., 9., 9.])
     """
-    end = segments.last(trajectory)
-    after = np.zeros(len(value), np.float64)
+    last = segments.last_places("next_values", trajectory)
+    after = np.empty(len(value), np.float64)
     after[:-1] = value[1:]
-    return np.where(end, at_end, after)
+    after[last] = at_end if np.ndim(at_end) == 0 else at_end[last]
+    return after
 
 
 def known_to_go(valid: Bool[Array, "n"], trajectory: Int[Array, "n"]) -> Bool[Array, "n"]:
@@ -86,6 +147,8 @@ def known_to_go(valid: Bool[Array, "n"], trajectory: Int[Array, "n"]) -> Bool[Ar
         >>> known_to_go(np.array([True, False, True]), np.zeros(3, int))
         array([False, False,  True])
     """
+    if valid.all():
+        return np.ones(len(valid), bool)
     return segments.min_to_go(valid.astype(np.float64), trajectory) > 0
 
 
@@ -114,18 +177,25 @@ def to_go_of(signal: Signal, gamma: float = 1.0) -> Credit:
     return Credit(f"to_go({signal.name})", assign, compares_of(signal), needs_of(signal))
 
 
-def gae_of(signal: Signal, gamma: float, lam: float) -> Credit:
-    """Generalised advantages of a step reward against a critic. See `gae`.
+def gae_of(signal: Signal, gamma: float, lam: float, clock: Clock = STEP) -> Credit:
+    """Generalised advantages of a reward against a critic. See `gae`.
 
-    Reads the step column `value`, the critic's value of the state before the action. What
-    comes after a trajectory's last step is worth 0, unless it was truncated: then it is worth
-    `next_value` there, a step column that holds the critic's value of the state after the
-    action.
+    Reads the column `value`, the critic's value of the state before the action, at the level of
+    the clock's items. What comes after a trajectory's last step is worth 0, unless it was
+    truncated: then it is worth `next_value` there, a step column that holds the critic's value of
+    the state after the action.
+
+    Args:
+        signal: a reward per step, or per token under a clock of tokens.
+        gamma: discount per tick of the clock.
+        lam: see `gae`.
+        clock: `PerStep()`; `PerToken()` with a value per token; `PerSegment("segment")` or `Every(n)` for
+            one advantage per option, copied to its steps, with `value` read where an option begins.
 
     Returns:
         A credit that compares with "critic". A group of one, and a group that agrees, get
         whatever the critic did not expect. Missing where a reward or a value is missing at
-        this step or later, and in a play that failed.
+        this tick or later, and in a play that failed.
 
     Raises:
         ColumnError: when called, if `value` is missing, or a trajectory was truncated and
@@ -141,33 +211,189 @@ def gae_of(signal: Signal, gamma: float, lam: float) -> Credit:
     """
 
     def assign(batch: Batch) -> Column:
-        reward, value = signal(batch), batch["value"]
-        need_steps("gae_of", signal.name, reward)
-        need_steps("gae_of", "value", value)
-        owner = batch.trajectory_of_step
-        at_end, known = _after_the_end(batch)
-        after = next_values(value.filled(0.0), owner, at_end)
-        advantage = gae(reward.filled(0.0), value.filled(0.0), after, owner, gamma, lam)
-        valid = known_to_go(reward.valid & value.valid & known, owner) & ~failed(batch)[owner]
-        return scored(Column("step", advantage, valid))
+        told = _told("gae_of", signal, clock, batch)
+        advantage = gae(told.reward, told.value, told.after, told.ticks.trajectory, gamma, lam)
+        return told.onto_items(batch, advantage, known_to_go(told.valued & told.known, told.ticks.trajectory))
 
-    return Credit(f"gae({signal.name})", assign, compares_of(signal) | {"critic"}, (*needs_of(signal), "value"))
+    return _against_critic("gae", signal, clock, assign)
 
 
-def _after_the_end(batch: Batch) -> tuple[Array, Array]:
-    """What is bootstrapped after each step, to be read at last steps, and whether it is known."""
-    owner = batch.trajectory_of_step
-    cut = np.zeros(len(owner), bool)
-    if "truncated" in batch:
-        truncated = batch["truncated"]
-        cut = segments.last(owner) & (truncated.valid & np.asarray(truncated.values, bool))[owner]
-    if not cut.any():
-        return np.zeros(len(owner)), np.ones(len(owner), bool)
+def n_step_of(signal: Signal, n: int, gamma: float, clock: Clock = STEP) -> Credit:
+    """The return of `n` ticks and the critic's value from there on, compared with nothing yet. See `n_step`.
+
+    Reads `value` and `next_value` as `gae_of` does. Missing where a reward or a value that goes into
+    it is missing, and in a play that failed.
+
+    Example:
+        >>> from guerdon.batch import Column
+        >>> from guerdon.rewards import fact
+        >>> batch = Batch.from_steps(group=[0, 0], trajectory=[0, 0], reward=[0.0, 1.0])
+        >>> batch = batch.with_columns(value=Column.of("step", [0.25, 0.5]))
+        >>> n_step_of(fact("reward"), 1, 1.0)(batch).values
+        array([0.5, 1. ])
+    """
+
+    def assign(batch: Batch) -> Column:
+        told = _told("n_step_of", signal, clock, batch)
+        play = told.ticks.trajectory
+        values = n_step(told.reward, told.after, play, gamma, n)
+        nothing = np.zeros(len(play))
+        unpaid = n_step((~told.known).astype(np.float64), nothing, play, 1.0, n)
+        unread = n_step(nothing, (~told.after_valued).astype(np.float64), play, 1.0, n)
+        return told.onto_items(batch, values, unpaid + unread < 0.5)
+
+    return _against_critic(f"{n}-step", signal, clock, assign)
+
+
+def lambda_of(signal: Signal, gamma: float, lam: float, clock: Clock = STEP) -> Credit:
+    """The lambda return of each tick, compared with nothing yet. See `lambda_return`.
+
+    Reads `value` and `next_value` as `gae_of` does. Missing where a reward, or the value of a later
+    tick, is missing, and in a play that failed.
+
+    Example:
+        >>> from guerdon.batch import Column
+        >>> from guerdon.rewards import fact
+        >>> batch = Batch.from_steps(group=[0, 0], trajectory=[0, 0], reward=[0.0, 1.0])
+        >>> batch = batch.with_columns(value=Column.of("step", [0.25, 0.5]))
+        >>> lambda_of(fact("reward"), 1.0, 0.5)(batch).values
+        array([0.75, 1.  ])
+    """
+
+    def assign(batch: Batch) -> Column:
+        told = _told("lambda_of", signal, clock, batch)
+        play = told.ticks.trajectory
+        values = lambda_return(told.reward, told.after, play, gamma, lam)
+        return told.onto_items(batch, values, known_to_go(told.known & told.after_valued, play))
+
+    return _against_critic("lambda", signal, clock, assign)
+
+
+def over_value(action_value: Term, value: Term) -> Credit:
+    """What the action was worth above the state that it was taken in, as two critics say: A = Q - V.
+
+    Args:
+        action_value: Q of each step's state and action; `least(column)` for the lower of twins.
+        value: V of the state before the action.
+
+    Returns:
+        A credit that compares with "critic". Missing where either is, and in a play that failed.
+
+    Example:
+        >>> from guerdon.batch import Column
+        >>> batch = Batch.from_steps(group=[0], trajectory=[0], reward=[0.0])
+        >>> twins = {"q_values": [[1.0, 0.5]], "values": [[0.25, 0.75]]}
+        >>> batch = batch.with_columns(**{name: Column.of("step", np.array(v)) for name, v in twins.items()})
+        >>> over_value(least("q_values"), least("values"))(batch).values
+        array([0.25])
+    """
+
+    def assign(batch: Batch) -> Column:
+        column = on_steps(batch, (action_value - value)(batch))
+        broke = failed(batch)[batch.index("trajectory", at=column.level)]
+        return scored(Column(column.level, column.values, column.valid & ~broke))
+
+    return Credit(f"{action_value.name} - {value.name}", assign, frozenset({"critic"}))
+
+
+def least(column: str) -> Term:
+    """The smallest number of each row of a vector column, such as the lower of two critics.
+
+    It guards against a critic that hopes too much. But the least of two noisy numbers is low, by 0.56 of
+    their standard deviation, so Q - V shifts unless both pairs are equally noisy.
+
+    Example:
+        >>> from guerdon.batch import Column
+        >>> batch = Batch.from_steps(group=[0], trajectory=[0], reward=[0.0])
+        >>> least("values")(batch.with_columns(values=Column.of("step", np.array([[2.0, 1.0]])))).values
+        array([1.])
+    """
+
+    def score(batch: Batch) -> Column:
+        rows = batch[column]
+        if np.ndim(rows.values) != 2:
+            raise ColumnError(
+                f"least: column {column!r} does not hold a row of numbers per item; a vector column is needed; "
+                "use fact for one number per item"
+            )
+        return floats(rows, np.min(np.asarray(rows.values, np.float64), axis=1), rows.valid)
+
+    return Term(f"least of {column}", score)
+
+
+@dataclass(frozen=True, eq=False)
+class _Told:
+    """What rewards and a critic say of each tick."""
+
+    ticks: Ticks
+    reward: Float[Array, "ticks"]
+    known: Bool[Array, "ticks"]
+    value: Float[Array, "ticks"]
+    valued: Bool[Array, "ticks"]
+    after: Float[Array, "ticks"]
+    end_known: Bool[Array, "trajectories"]
+
+    @property
+    def after_valued(self) -> Bool[Array, "ticks"]:
+        """Whether the value after each tick is known."""
+        play = self.ticks.trajectory
+        return next_values(self.valued.astype(np.float64), play, self.end_known[play].astype(np.float64)) > 0
+
+    def onto_items(self, batch: Batch, values: Array, valid: Array) -> Column:
+        """The credit of each item, none in plays that failed."""
+        broke = failed(batch)
+        return self.ticks.onto_items(values, valid & ~broke[self.ticks.trajectory] if broke.any() else valid)
+
+
+def _told(caller: str, signal: Signal, clock: Clock, batch: Batch) -> _Told:
+    ticks, reward, value = clock(batch), signal(batch), batch["value"]
+    if ticks.level == "step":
+        need_steps(caller, signal.name, reward)
+    elif reward.level not in ("token", "step"):
+        raise LevelError(
+            f"{caller}: {signal.name!r} is at {reward.level} level; a number per step or token is needed; "
+            "use at_end or broadcast to bring a trajectory term to steps"
+        )
+    if value.level != ticks.level:
+        raise LevelError(
+            f"{caller}: 'value' is at {value.level} level and a tick of {clock.name!r} is a run of {ticks.level}s; "
+            f"a value per {ticks.level} is needed; choose another clock, or a critic that speaks there"
+        )
+    paid, known = ticks.paid(batch, reward)
+    own, valued = value.filled(0.0), np.asarray(value.valid, bool)
+    if not ticks.each:
+        own, valued = own[ticks.first], valued[ticks.first]
+    at_end, end_known = _after_the_end(caller, batch)
+    play = ticks.trajectory
+    after = next_values(own, play, at_end[play])
+    if not end_known.all():
+        known = known & (end_known[play] | ~segments.last(play))
+    return _Told(ticks, paid, known, own, valued, after, end_known)
+
+
+def _after_the_end(caller: str, batch: Batch) -> tuple[Array, Array]:
+    """What is bootstrapped after each play's last step, and whether it is known."""
+    plays, owner = batch.size("trajectory"), batch.trajectory_of_step
+    worth, known = np.zeros(plays), np.ones(plays, bool)
+    if "truncated" not in batch:
+        return worth, known
+    truncated = batch["truncated"]
+    at = np.flatnonzero(segments.last(owner))
+    at = at[(truncated.valid & np.asarray(truncated.values, bool))[owner[at]]]
+    if not len(at):
+        return worth, known
     if "next_value" not in batch:
         raise ColumnError(
-            f"gae_of: {int(cut.sum())} trajectories were truncated and the batch has no column 'next_value'; "
+            f"{caller}: {len(at)} trajectories were truncated and the batch has no column 'next_value'; "
             "a critic's value of the state that was cut off is needed; add it as a step column, read at last steps"
         )
     column = batch["next_value"]
-    need_steps("gae_of", "next_value", column)
-    return np.where(cut, column.filled(0.0), 0.0), column.valid | ~cut
+    need_steps(caller, "next_value", column)
+    worth[owner[at]], known[owner[at]] = column.filled(0.0)[at], column.valid[at]
+    return worth, known
+
+
+def _against_critic(what: str, signal: Signal, clock: Clock, assign: Callable[[Batch], Column]) -> Credit:
+    by = "" if clock == STEP else f" by {clock.name}"
+    needs = tuple(dict.fromkeys((*needs_of(signal), "value", *clock.needs)))
+    return Credit(f"{what}({signal.name}{by})", assign, compares_of(signal) | {"critic"}, needs)

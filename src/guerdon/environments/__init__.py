@@ -71,6 +71,20 @@ def _built_in(name: str) -> Callable[..., Family]:
 
 
 def _from_file(name: str) -> Callable[..., Family]:
+    return from_file(name, "family", callable)
+
+
+def from_file(name: str, what: str, fits: Callable[[Any], bool]) -> Any:
+    """What a file of the user's calls NAME, for a name of the form `FILE.py:NAME`.
+
+    Args:
+        what: what it should be, for the message.
+        fits: whether a thing can be one.
+
+    Raises:
+        UnknownNameError: the file has nothing of that name.
+        EnvironmentFault: the file cannot be read or run.
+    """
     file, _, attribute = name.rpartition(":")
     path = Path(file).expanduser().resolve()
     if not path.is_file():
@@ -86,14 +100,14 @@ def _from_file(name: str) -> Callable[..., Family]:
         raise EnvironmentFault(
             f"get: {path} raised {type(error).__name__}: {error}; it has to run as a module; mend it and try again"
         ) from error
-    maker = getattr(loaded, attribute, None)
-    if not callable(maker):
-        there = sorted(key for key, value in vars(loaded).items() if callable(value) and not key.startswith("_"))
+    found = getattr(loaded, attribute, None)
+    if not fits(found):
+        there = sorted(key for key, value in vars(loaded).items() if fits(value) and not key.startswith("_"))
         raise UnknownNameError(
-            f"get: {path} has no family called {attribute!r}; it defines {', '.join(there) or 'nothing to call'}; "
+            f"get: {path} has no {what} called {attribute!r}; it defines {', '.join(there) or 'nothing that could be one'}; "
             "use one of these"
         )
-    return maker
+    return found
 
 
 def _no_strange_option(name: str, maker: Callable[..., Family], options: dict[str, Any]) -> None:

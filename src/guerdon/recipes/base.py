@@ -42,7 +42,7 @@ class Number:
         0.2
     """
 
-    value: float
+    value: float | int
     source: Source
     note: str = ""
 

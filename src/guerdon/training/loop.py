@@ -12,6 +12,7 @@ from guerdon.errors import DivergedError, EnvironmentFault
 from guerdon.evidence import observe
 from guerdon.rewards import reward
 from guerdon.rollouts import by_policy, play
+from guerdon.training.entropy import with_entropy
 from guerdon.training.evaluate import evaluate, summarise
 from guerdon.training.measure import measure
 from guerdon.training.run import SAMPLE, SPLIT, Clock, Run
@@ -84,6 +85,8 @@ def gather(run: Run) -> Batch:
         )
     batch = Batch.of(trajectories)
     batch = observe(batch, run.recipe.reward.observers)
+    if "entropy" in run.recipe.needs:
+        batch = with_entropy(batch, run.policy, run.config.chunk)
     if run.critic:
         batch = run.critic.observe(batch)
     batch = reward(batch, run.recipe.reward)

@@ -41,7 +41,7 @@ DRAW, SAMPLE, SPLIT, TEST, WARM = range(5)  # what a random stream of an iterati
 # What every play records, whatever its environment shows.
 STANDARD = frozenset((
     "observation", "action", "terminated", "sequence", "outcome", "truncated", "failed", "ended_by",
-    "token_id", "sampled", "logprob",
+    "token_id", "sampled", "logprob", "entropy",
 ))  # fmt: skip
 
 

@@ -1,0 +1,148 @@
+"""Recurrences that run backward in time inside segments, without a Python loop over steps.
+
+The values are cut into blocks of equal length, the rows of a table. Its columns are gone through
+from the last to the first, all blocks side by side; where a segment ends, y starts anew. A segment
+that goes on into the next block needs what that block hands on: so first each block tells what it
+hands on if it is handed nothing (its head), and the same recurrence over whole blocks joins these.
+The cost is linear in the values, for many short segments and for one long one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+Array = np.ndarray
+# Nine lines of cache: places a power of two apart would push each other out of it.
+BLOCK = 72
+WIDTH = 4096  # blocks that are gone through side by side: a place of each fits the cache
+Step = Callable[[Array, int], object]
+
+
+def linear(x: Array, decay: Array, end: Array) -> Array:
+    """y[t] = x[t] + decay[t] * y[t+1] in each segment; y = x at its last place, where decay is not read.
+
+    Args:
+        decay: one per value, or a scalar array for all.
+        end: the last place of each segment, rising; the last one is the last value's.
+
+    Example:
+        >>> linear(np.array([1.0, 1.0, 5.0]), np.array(0.5), np.array([1, 2]))
+        array([1.5, 1. , 5. ])
+    """
+    table = _blocks(x, end)
+    fade = _blocks(decay, end) if decay.ndim else np.broadcast_to(decay, table.shape)
+
+    def step(rows: slice) -> Step:
+        here, by = list(table[rows].T), list(fade[rows].T) if decay.ndim else [float(decay)] * table.shape[1]
+
+        def back(y: Array, t: int) -> None:
+            y *= by[t]
+            y += here[t]
+
+        return back
+
+    def over(head: Array, closed: Array) -> Array:
+        through = np.multiply.reduce(fade, axis=1) if decay.ndim else decay ** table.shape[1]
+        return linear(head, np.asarray(through), closed)
+
+    def heads(row: Array, column: Array) -> Array:
+        if decay.ndim:
+            return _heads(table, row, column, step)
+        inside, at = np.unique(row, return_index=True)  # a row is a sum up to the first end in it
+        power = decay ** np.arange(table.shape[1])
+        head = np.einsum("ij,j->i", table, power)
+        upto = np.arange(table.shape[1]) <= column[at][:, None]
+        head[inside] = np.einsum("ij,j->i", np.where(upto, table[inside], 0.0), power)
+        return head
+
+    with np.errstate(invalid="ignore"):  # what stands beyond an end is multiplied before it is left out
+        return _backward(table, end + (table.size - len(x)), step, heads, over)[table.size - len(x) :]
+
+
+def least(x: Array, end: Array) -> Array:
+    """y[t] = min(x[t], y[t+1]) in each segment; y = x at its last place.
+
+    Example:
+        >>> least(np.array([2.0, 1.0, 3.0]), np.array([1, 2]))
+        array([1., 1., 3.])
+    """
+    table = _blocks(x, end)
+
+    def step(rows: slice) -> Step:
+        here = list(table[rows].T)
+        return lambda y, t: np.minimum(y, here[t], out=y)
+
+    def heads(row: Array, column: Array) -> Array:
+        return _heads(table, row, column, step)
+
+    return _backward(table, end + (table.size - len(x)), step, heads, least)[table.size - len(x) :]
+
+
+def _blocks(x: Array, end: Array) -> Array:
+    """A copy of the values as a table with a block a row; zeros before the first value.
+
+    Segments that are all of one length, and not longer than two blocks, are the blocks themselves.
+    """
+    size = max(min(BLOCK, len(x)), 1)
+    if len(end) and end[0] < 2 * BLOCK and (np.diff(end) == end[0] + 1).all():
+        size = int(end[0]) + 1
+    table = np.empty((-(-len(x) // size), size))
+    flat = table.reshape(-1)
+    flat[: table.size - len(x)] = 0.0
+    flat[table.size - len(x) :] = x
+    return table
+
+
+def _backward(
+    table: Array,
+    end: Array,
+    step: Callable[[slice], Step],
+    heads: Callable[[Array, Array], Array],
+    over: Callable[[Array, Array], Array],
+) -> Array:
+    """The recurrence y[t] = step(y[t+1], t), where y = x at each segment's last place; flat, in the table's memory.
+
+    Args:
+        step: for some rows, what turns the y of one column into that of the column before, in place.
+        heads: takes the rows and columns of the ends, and gives the y at the first place of each
+            block if nothing followed it.
+        over: the same recurrence over whole blocks: takes the heads, and the blocks in which a segment ends.
+    """
+    row, column = np.divmod(end, table.shape[1])
+    ahead = np.zeros(len(table))
+    if np.count_nonzero(column == table.shape[1] - 1) < len(table):  # a segment goes on into the next block
+        closed = np.zeros(len(table), bool)
+        closed[row] = True
+        ahead[:-1] = over(heads(row, column), np.flatnonzero(closed))[1:]
+    for rows, t, y in _columns(table, row, column, step, ahead):
+        table[rows, t] = y
+    return table.reshape(-1)
+
+
+def _heads(table: Array, row: Array, column: Array, step: Callable[[slice], Step]) -> Array:
+    head = np.empty(len(table))
+    for rows, t, y in _columns(table, row, column, step, np.zeros(len(table))):
+        if t == 0:
+            head[rows] = y
+    return head
+
+
+def _columns(
+    table: Array, row: Array, column: Array, step: Callable[[slice], Step], ahead: Array
+) -> Iterator[tuple[slice, int, Array]]:
+    """The columns of `_backward`, last first, some rows at a time: the rows, the column, y there."""
+    for low in range(0, len(table), WIDTH):
+        rows = slice(low, min(low + WIDTH, len(table)))
+        some = slice(*np.searchsorted(row, (rows.start, rows.stop)))
+        order = np.argsort(column[some].astype(np.uint8), kind="stable")
+        closed = row[some][order]
+        upto = np.append(0, np.cumsum(np.bincount(column[some], minlength=table.shape[1]))).tolist()
+        y, back = ahead[rows].copy(), step(rows)
+        for t in range(table.shape[1] - 1, -1, -1):
+            back(y, t)
+            if upto[t] < upto[t + 1]:
+                at = closed[upto[t] : upto[t + 1]]
+                y[at - low] = table[at, t]
+            yield rows, t, y
