@@ -19,6 +19,6 @@ def random_world(seed, states=5, actions=3, keys=3, horizon=4):
     rng = np.random.default_rng(seed)
     table = rng.dirichlet(np.ones(states), (states, actions))
     return World(
-        table, rng.normal(size=(states, actions)), np.append(rng.dirichlet(np.ones(states - 1)), 0.0), np.arange(states) == states - 1,
-        horizon, np.append(np.arange(keys), rng.integers(0, keys, states - keys)),
+        table, rng.normal(size=(states, actions)), np.append(rng.dirichlet(np.ones(states - 1)), 0.0),
+        np.arange(states) == states - 1, horizon, np.append(np.arange(keys), rng.integers(0, keys, states - keys)),
     )  # fmt: skip

@@ -232,3 +232,27 @@ def test_the_short_ways_in_are_those_of_collate():
     assert Batch.from_steps(group=[0, 1], trajectory=[0, 1], reward=[0, 1]).select([False, True])[
         "reward"
     ].tolist() == [1]
+
+
+def test_counts_are_those_of_the_parents_and_lifting_copies_by_them():
+    batch = Batch(np.array([0, 0, 2]), np.array([0, 0, 2, 2]), np.zeros(3, int))  # empty steps, an empty trajectory
+    assert batch.counts("token").tolist() == [2, 0, 1, 0]
+    assert batch.counts("step").tolist() == [2, 0, 2]
+    assert batch.counts("token", "trajectory").tolist() == [2, 0, 1]
+    column = Column.of("trajectory", np.array([5.0, 6.0, np.nan]))
+    lifted = batch.lift(column, "token")
+    assert lifted.level == "token" and lifted.tolist() == [5.0, 5.0, None]
+    text = batch.lift(Column.of("trajectory", ["a", "b", None]), "step")
+    assert text.tolist() == ["a", "a", None, None]
+
+
+def test_grouped_numbers_text_and_keeps_the_rest():
+    batch = Batch.from_steps(group=[0, 0, 0], trajectory=[0, 1, 2], reward=[1.0, 2.0, 3.0])
+    again = batch.grouped(np.array(["q", "p", "q"], object))
+    assert again.group_of_trajectory.tolist() == [0, 1, 0] and again["outcome"] is batch["outcome"]
+    assert batch.group_of_trajectory.tolist() == [0, 0, 0]
+    with pytest.raises(ShapeError, match="2 ids and 3 trajectories"):
+        batch.grouped(["a", "b"])
+    named = batch.with_columns(hint=Column.of("group", [1.0]))
+    with pytest.raises(ShapeError, match="'hint' has 1 values and the batch has 2 groups"):
+        named.grouped(["a", "b", "a"])

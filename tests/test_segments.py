@@ -135,6 +135,30 @@ def test_min_to_go_is_the_smallest_ahead(sample):
     assert segments.min_to_go(x, by).tolist() == [min(members(x[t:], by[t:], by[t])) for t in range(len(x))]
 
 
+@given(st.lists(st.sampled_from(["b", "a", "room 7", ""]), max_size=200), st.booleans())
+def test_number_counts_ids_as_they_appear_and_dense_as_they_sort(ids, runs):
+    ids = np.repeat(np.array(ids, object), 3 if runs else 1)
+    seen = list(dict.fromkeys(ids.tolist()))
+    assert segments.number(ids).tolist() == [seen.index(i) for i in ids]
+    assert segments.dense(ids).tolist() == [sorted(seen).index(i) for i in ids]
+
+
+@given(st.lists(st.sampled_from([-(2**63), -(2**63) + 1, -1, 0, 1, 2**62, 2**63 - 2, 2**63 - 1]), min_size=1))
+def test_dense_tells_ids_apart_that_differ_in_their_last_bit(ids):
+    order = sorted(set(ids))
+    assert segments.dense(np.array(ids, np.int64)).tolist() == [order.index(i) for i in ids]
+    large = np.array([i + 2**63 for i in ids], np.uint64)
+    assert segments.dense(large).tolist() == [order.index(i) for i in ids]
+
+
+@given(ragged(), st.floats(-1, 1))
+def test_one_decay_is_as_good_as_one_for_each_value(sample, decay):
+    x, by = sample
+    each = segments.scan_back(x, np.full(len(x), decay), by)
+    assert segments.scan_back(x, decay, by) == pytest.approx(each)
+    assert segments.scan_back(x.copy(), decay, by, overwrite=True) == pytest.approx(each)
+
+
 # Laws.
 
 

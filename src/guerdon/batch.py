@@ -213,6 +213,8 @@ class Batch:
     def _tokens_of_trajectory(self) -> Array:
         if "of trajectory" not in self._counts:
             steps = self.counts("step")
+            if self._alone("token"):
+                return steps
             upto, end = np.append(0, np.cumsum(self.counts("token"))), np.cumsum(steps)
             self._counts["of trajectory"] = upto[end] - upto[end - steps]
         return self._counts["of trajectory"]

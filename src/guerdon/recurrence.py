@@ -20,18 +20,19 @@ WIDTH = 4096  # blocks that are gone through side by side: a place of each fits 
 Step = Callable[[Array, int], object]
 
 
-def linear(x: Array, decay: Array, end: Array) -> Array:
+def linear(x: Array, decay: Array, end: Array, *, overwrite: bool = False) -> Array:
     """y[t] = x[t] + decay[t] * y[t+1] in each segment; y = x at its last place, where decay is not read.
 
     Args:
         decay: one per value, or a scalar array for all.
         end: the last place of each segment, rising; the last one is the last value's.
+        overwrite: the memory of x, which holds doubles, may be used for y.
 
     Example:
         >>> linear(np.array([1.0, 1.0, 5.0]), np.array(0.5), np.array([1, 2]))
         array([1.5, 1. , 5. ])
     """
-    table = _blocks(x, end)
+    table = _blocks(x, end, overwrite)
     fade = _blocks(decay, end) if decay.ndim else np.broadcast_to(decay, table.shape)
 
     def step(rows: slice) -> Step:
@@ -49,7 +50,7 @@ def linear(x: Array, decay: Array, end: Array) -> Array:
 
     def heads(row: Array, column: Array) -> Array:
         if decay.ndim:
-            return _heads(table, row, column, step)
+            return _heads(table, row, column, step, 0.0)
         inside, at = np.unique(row, return_index=True)  # a row is a sum up to the first end in it
         power = decay ** np.arange(table.shape[1])
         head = np.einsum("ij,j->i", table, power)
@@ -75,19 +76,21 @@ def least(x: Array, end: Array) -> Array:
         return lambda y, t: np.minimum(y, here[t], out=y)
 
     def heads(row: Array, column: Array) -> Array:
-        return _heads(table, row, column, step)
+        return _heads(table, row, column, step, np.inf)
 
     return _backward(table, end + (table.size - len(x)), step, heads, least)[table.size - len(x) :]
 
 
-def _blocks(x: Array, end: Array) -> Array:
-    """A copy of the values as a table with a block a row; zeros before the first value.
+def _blocks(x: Array, end: Array, overwrite: bool = False) -> Array:
+    """The values as a table with a block a row, zeros before the first value; a copy, unless it may not be.
 
     Segments that are all of one length, and not longer than two blocks, are the blocks themselves.
     """
     size = max(min(BLOCK, len(x)), 1)
     if len(end) and end[0] < 2 * BLOCK and (np.diff(end) == end[0] + 1).all():
         size = int(end[0]) + 1
+    if overwrite and len(x) % size == 0:
+        return x.reshape(-1, size)
     table = np.empty((-(-len(x) // size), size))
     flat = table.reshape(-1)
     flat[: table.size - len(x)] = 0.0
@@ -121,9 +124,10 @@ def _backward(
     return table.reshape(-1)
 
 
-def _heads(table: Array, row: Array, column: Array, step: Callable[[slice], Step]) -> Array:
+def _heads(table: Array, row: Array, column: Array, step: Callable[[slice], Step], nothing: float) -> Array:
+    """What each block hands on if it is handed `nothing`, which changes nothing."""
     head = np.empty(len(table))
-    for rows, t, y in _columns(table, row, column, step, np.zeros(len(table))):
+    for rows, t, y in _columns(table, row, column, step, np.full(len(table), nothing)):
         if t == 0:
             head[rows] = y
     return head

@@ -217,7 +217,9 @@ def last(by: Int[Array, "n"]) -> Bool[Array, "n"]:
     return out
 
 
-def scan_back(x: Float[Array, "n"], decay: Float[Array, "n"] | float, by: Int[Array, "n"]) -> Float[Array, "n"]:
+def scan_back(
+    x: Float[Array, "n"], decay: Float[Array, "n"] | float, by: Int[Array, "n"], *, overwrite: bool = False
+) -> Float[Array, "n"]:
     """The backward linear recurrence inside each segment.
 
         y[t] = x[t] + decay[t] * y[t+1],   y after a segment's last place = 0
@@ -228,6 +230,7 @@ def scan_back(x: Float[Array, "n"], decay: Float[Array, "n"] | float, by: Int[Ar
 
     Args:
         decay: one per value, or one number for all; never read at a segment's last place.
+        overwrite: x holds doubles and is not needed any more: its memory may be used.
 
     Example:
         >>> scan_back(np.array([1.0, 1.0, 5.0]), 0.5, np.array([0, 0, 1]))
@@ -237,7 +240,7 @@ def scan_back(x: Float[Array, "n"], decay: Float[Array, "n"] | float, by: Int[Ar
     if np.ndim(decay):
         same_length("scan_back", decay, by)
     end = last_places("scan_back", by)
-    return recurrence.linear(np.asarray(x), np.asarray(decay, np.float64), end)
+    return recurrence.linear(np.asarray(x), np.asarray(decay, np.float64), end, overwrite=overwrite)
 
 
 def to_go(x: Float[Array, "n"], by: Int[Array, "n"], gamma: float = 1.0) -> Float[Array, "n"]:

@@ -7,7 +7,8 @@ import pytest
 
 from guerdon import errors
 from guerdon.bench import claimed, claims
-from guerdon.bench.claims import base, g_ra, igpo, pav, pure, slate
+from guerdon.bench.claims import base, branchgrpo, g_ra, igpo, meow_tea_taro, mrt, ota, pav, portool, pure, slate
+from guerdon.bench.sample import Player
 from guerdon.credit import centred
 from guerdon.environments import tabular
 from guerdon.recipes.slate import credit
@@ -131,6 +132,68 @@ def test_a_play_of_igpo_adds_up_to_its_plans_belief_and_outcome():
     batch = igpo.played(np.zeros(2, int), np.array([0, 1]), turns, belief, outcome)
     assert total(igpo.igpo.published())(batch).values.tolist() == [1.5, 1.0]
     assert total(igpo.igpo.closed())(batch).values.tolist() == [1.0, 0.25]
+
+
+def test_portools_truth_is_the_slope_of_the_chance_to_win():
+    logits = np.random.default_rng(0).normal(size=(portool.DEPTH, portool.TOOLS))
+    action = np.zeros((1, 1, portool.DEPTH), int)
+    _, slope = portool.exact(tabular.softmax(logits), action)
+
+    def chance(x):
+        return tabular.softmax(x)[list(portool.DECISIVE), 0].prod()
+
+    for place in ((0, 0), (1, 0), (1, 3), (4, 2)):
+        moved = logits.copy()
+        moved[place] += 1e-6
+        assert slope[place] == pytest.approx((chance(moved) - chance(logits)) / 1e-6, abs=1e-5)
+
+
+def test_portools_advantages_are_zero_where_nothing_is_decided_or_all_is_lost():
+    policy = np.full((portool.DEPTH, portool.TOOLS), 1 / portool.TOOLS)
+    lost = np.array([[[0, 1, 0, 0, 0, 0]]])
+    truth, _ = portool.exact(policy, lost)
+    assert (truth[0, 0] != 0).tolist() == [False, True, False, False, False, False]
+    assert truth[0, 0, 1] == pytest.approx(-1 / portool.TOOLS**2)
+
+
+def test_a_tree_of_branchgrpo_shares_what_it_should():
+    drawn = np.arange(2 * branchgrpo.STEPS * branchgrpo.LEAVES).reshape(2, branchgrpo.STEPS, branchgrpo.LEAVES)
+    action, node = branchgrpo.tree(2, drawn)
+    alive = [len(np.unique(node[0, :, t])) for t in range(branchgrpo.STEPS)]
+    assert alive == branchgrpo.WAYS.tolist() and sum(alive) == branchgrpo.CALLS
+    assert all(len(np.unique(action[1, :, t])) == alive[t] for t in range(branchgrpo.STEPS))
+    assert len(np.unique(node)) == branchgrpo.CALLS
+
+
+def test_boxes_are_found_in_the_end_and_stopping_is_worth_what_it_pays():
+    world = mrt.search()
+    policy = np.zeros((len(world.R), 3))
+    policy[: mrt.BOXES, mrt.OPEN] = policy[mrt.FOUND :, mrt.ANSWER] = 1.0
+    assert tabular.expected_return(world.model, policy) == pytest.approx(1.0)
+    plays = Player(world, np.full((len(world.R), 3), 1 / 3)).play(200, np.random.default_rng(0))
+    facts = mrt.facts(plays, np.zeros(0))
+    answered = plays.action == mrt.ANSWER
+    assert set(facts["next_stop_value"].values[answered]) == {0.0, 1.0}
+    gain = facts["next_stop_value"].values - facts["stop_value"].values
+    assert abs(gain[answered].mean()) < 0.1  # what stopping is worth is right on average
+
+
+def test_the_critic_of_the_quest_learns_the_value_of_its_policy():
+    world = meow_tea_taro.quest(1, 400)
+    critic, rng = meow_tea_taro.TableCritic(len(world.R)), np.random.default_rng(0)
+    policy = np.full(np.shape(world.R), 1 / meow_tea_taro.OBJECTS)
+    for _ in range(60):
+        critic(Player(world, policy).play(4, rng), np.zeros(0))
+    left = 1 - np.arange(meow_tea_taro.SUBGOALS) / meow_tea_taro.SUBGOALS
+    np.testing.assert_allclose(critic.value[:-1], left, atol=0.02)  # there is time for all of it
+
+
+def test_values_of_options_are_the_staircase():
+    for option in ota.OPTIONS:
+        value = ota.exact_values(option)
+        for distance in (option, 10 * option, 45 * option):
+            left = distance // option
+            assert value[distance - 1] == pytest.approx(-(1 - ota.ota.GAMMA ** (left - 1)) / (1 - ota.ota.GAMMA))
 
 
 # Figures and names.

@@ -26,7 +26,9 @@ def test_visits_are_as_the_occupancy_says(name):
     there = np.bincount(plays.time * states + plays.state, minlength=world.horizon * states) / plays.count
     expected = tabular.occupancy(world.model, pi).ravel()
     off = there - expected
-    assert np.abs(off).max() < 5 * np.sqrt(0.25 / 2000), "plays of a group begin alike, so groups are what is independent"
+    assert np.abs(off).max() < 5 * np.sqrt(0.25 / 2000), (
+        "plays of a group begin alike, so groups are what is independent"
+    )
     taken = np.bincount(plays.state * world.actions + plays.action, minlength=pi.size).reshape(pi.shape)
     often = taken.sum(1) > 500
     share = taken[often] / taken[often].sum(1, keepdims=True)
@@ -103,7 +105,9 @@ def test_what_a_batch_shows_of_the_state():
     assert set(seen["state"].values) == set(seen["next_state"].values) == {0}
     assert whole["progress"].values.tolist() == plays.next_state.tolist()
     assert whole["outcome"].values == pytest.approx(np.bincount(plays.trajectory, plays.reward))
-    assert whole["truncated"].values.tolist() == plays.truncated[np.append(np.diff(plays.trajectory) > 0, True)].tolist()
+    assert (
+        whole["truncated"].values.tolist() == plays.truncated[np.append(np.diff(plays.trajectory) > 0, True)].tolist()
+    )
 
 
 def test_cosines_by_hand():

@@ -83,7 +83,10 @@ def test_keydoor_is_the_environment_of_that_name():
 FILE = """
 import numpy as np
 from guerdon.bench import World
-def make(): return World(np.array([[0, 1], [1, 1]]), np.eye(2), np.eye(2)[0], np.array([False, True]), 3, np.array([0, 0]))
+def make():
+    return World(
+        np.array([[0, 1], [1, 1]]), np.eye(2), np.eye(2)[0], np.array([False, True]), 3, np.array([0, 0])
+    )
 WORLD = make()
 def other(): return {}
 NUMBER = 3
@@ -99,9 +102,9 @@ def test_a_world_of_a_file(tmp_path, attribute):
 
 def test_what_is_not_there_is_said(tmp_path):
     (tmp_path / "own.py").write_text(FILE)
-    with pytest.raises(UnknownNameError, match="no world is called 'nowhere'.*keydoor"):
+    with pytest.raises(UnknownNameError, match=r"no world is called 'nowhere'.*keydoor"):
         worlds.get("nowhere")
-    with pytest.raises(UnknownNameError, match="no world called 'OTHER'.*WORLD"):
+    with pytest.raises(UnknownNameError, match=r"no world called 'OTHER'.*WORLD"):
         worlds.get(f"{tmp_path / 'own.py'}:OTHER")
     with pytest.raises(UnknownNameError, match="no world called 'NUMBER'"):
         worlds.get(f"{tmp_path / 'own.py'}:NUMBER")

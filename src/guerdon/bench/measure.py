@@ -29,7 +29,7 @@ PILOT = 8  # groups
 REDRAWS = 400
 # When a rule leaves before it has reached the target.
 NEAR = 0.01  # so near is it to what it can be expected to reach by the largest budget
-ENOUGH = 2.0**17  # or it has been followed so far
+ENOUGH = 2.0**16  # or it has been followed so far
 FLAT, DOUBLINGS = 0.005, 4  # a rule that compares beyond its group: it rose by less than this over so many doublings
 
 LEFT = {

@@ -98,7 +98,7 @@ class Moments:
         return float((np.diag(self.gram).mean() - square) / square)
 
 
-def _ratio(along: Array, square: Array, noise: Array, times: float) -> Array:
+def _ratio(along: Array | float, square: Array | float, noise: Array | float, times: float) -> Array:
     size = np.maximum(square, 0.0) + np.maximum(noise, 0.0) / times
     return np.where(size > 0, np.clip(along / np.sqrt(np.where(size > 0, size, 1.0)), -1.0, 1.0), 0.0)
 
@@ -181,7 +181,7 @@ def ratio(
 
 def mean_of(values: Array) -> tuple[float, float, float]:
     """The mean over batches with its 95 % interval."""
-    return float(np.mean(values)), *student(values)
+    return float(np.mean(values)), *student(values.tolist())
 
 
 def _finite(value: float) -> float | None:

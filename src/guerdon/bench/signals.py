@@ -233,4 +233,4 @@ def preferences(batch: Batch) -> pa.Table:
 
 def costs(truth: Truth, names: frozenset[str]) -> float:
     """Environment steps that the named signals take for each group."""
-    return sum(SIGNALS[name].costs(truth) for name in names if name in SIGNALS)
+    return float(sum(SIGNALS[name].costs(truth) for name in names if name in SIGNALS))

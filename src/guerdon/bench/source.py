@@ -37,7 +37,7 @@ def levels(per_group: float, most: float) -> list[Level]:
         most: the largest budget.
 
     Example:
-        >>> [level.groups for level in levels(100.0, 800)]
+        >>> [level.groups for level in levels(100.0, 800.0)]
         [1, 2, 3, 4, 5, 7]
     """
     k, out, before = max(0, round(2 * np.log2(per_group))), [], 0

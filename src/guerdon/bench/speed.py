@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 import tracemalloc
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -20,13 +19,13 @@ import numpy as np
 
 from guerdon import segments
 from guerdon.batch import Batch, Column
+from guerdon.bench.plays import GROUP, Plays, plays
 from guerdon.credit import Credit, Others, Std, centred, gae, next_values
 from guerdon.credit.compare import LENGTH
 from guerdon.errors import MissingExtraError
 from guerdon.rewards import fact
 
 Array = np.ndarray
-GROUP = 8
 GAMMA, LAM = 0.99, 0.95
 STATES = 20_000  # distinct states of the anchored case
 OUTCOME = fact("outcome")
@@ -91,66 +90,6 @@ FULL = Sizes()
 SMALL = Sizes((64, 512), (512, 50), (20_000, 200_000), 3)
 
 
-@dataclass(frozen=True)
-class Plays:
-    """The same plays for both sides.
-
-    Attributes:
-        batch: ours. Its groups mean nothing; a side makes them of `uid`.
-        length: tokens of each play.
-        uid: the prompt of each play, as verl passes it: an object array of text.
-        score: float32, at the last token of each play.
-        reward, value: float32, one a token.
-    """
-
-    name: str
-    batch: Batch
-    length: Array
-    uid: Array
-    score: Array
-    reward: Array
-    value: Array
-
-    @property
-    def play_of_token(self) -> Array:
-        """The trajectory of each token."""
-        return np.repeat(np.arange(len(self.length)), self.length)
-
-    def padded(self) -> tuple[Array, Array]:
-        """Rewards and values as (B, T) arrays, zero beyond a play's end."""
-        mask = self.mask()
-        reward, value = np.zeros(mask.shape, np.float32), np.zeros(mask.shape, np.float32)
-        reward[mask], value[mask] = self.reward, self.value
-        return reward, value
-
-    def mask(self) -> Array:
-        """(B, T), true on real tokens."""
-        return np.arange(self.length.max())[None, :] < self.length[:, None]
-
-
-def plays(name: str, length: Array, turns: bool, *, mixed: bool = False, seed: int = 0) -> Plays:
-    """Made-up plays in groups of 8.
-
-    Args:
-        turns: each token is a step of its own; else a play is one step.
-        mixed: the plays of a group do not lie side by side, as after verl's `balance_batch`.
-    """
-    rng = np.random.default_rng(seed)
-    n, size = len(length), int(length.sum())
-    prompts = np.array([str(uuid.UUID(bytes=rng.bytes(16))) for _ in range(-(-n // GROUP))], object)
-    uid = np.repeat(prompts, GROUP)[:n]
-    uid = uid[rng.permutation(n)] if mixed else uid
-    score = rng.random(n).astype(np.float32)
-    reward = np.zeros(size, np.float32)
-    reward[np.cumsum(length) - 1] = score
-    steps = length if turns else np.ones(n, np.int64)
-    step = np.repeat(np.arange(n), steps)
-    token = np.arange(size) if turns else np.repeat(np.arange(n), length)
-    columns = {"outcome": Column.of("trajectory", score), "sampled": Column.of("token", np.ones(size, bool))}
-    batch = Batch(token, step, np.zeros(n, np.int64), columns)
-    return Plays(name, batch, length, uid, score, reward, rng.normal(size=size).astype(np.float32))
-
-
 def advantages(batch: Batch, credit: Credit, uid: Array | Sequence[str]) -> Column:
     """One advantage a token, from plays that say in text which prompt they are of."""
     batch = batch.grouped(uid)
@@ -166,6 +105,7 @@ def measure(sizes: Sizes = FULL, watch: Callable[[str], None] = lambda what: Non
     Raises:
         MissingExtraError: verl is not installed.
     """
+    _settle()
     a, b = sizes.tokens, sizes.turns
     rng = np.random.default_rng(0)
     long = rng.integers(1, a[1] + 1, a[0])
@@ -382,6 +322,11 @@ def size_of(batch: Batch) -> int:
 
 
 # Timing, and the table.
+
+
+def _settle() -> None:
+    """Frees one large block, so that the allocator keeps freed memory, as in a process that has run for a while."""
+    np.ones(31 << 20, np.uint8)
 
 
 def _run(ours: Callable[[], Any], theirs: Callable[[], Any], repeats: int) -> tuple[tuple[Array, Any], ...]:

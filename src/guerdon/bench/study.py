@@ -22,7 +22,7 @@ from guerdon import store
 from guerdon.bench import rules, worlds
 from guerdon.bench.measure import LEFT, TARGET, Options, measure
 from guerdon.bench.signals import SIGNALS
-from guerdon.bench.stages import Stage, stages
+from guerdon.bench.stages import SHARES, Stage, stages
 from guerdon.errors import RunFolderError
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -41,8 +41,8 @@ class Job:
 
     @property
     def name(self) -> str:
-        """For the progress and the part's file."""
-        return f"{self.world.rpartition(':')[2]}-{self.stage.name}"
+        """For the progress."""
+        return _place(Path(), self.world, self.stage.name).stem
 
 
 def study(
@@ -121,7 +121,7 @@ def summary(rows: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
     for (recipe, view), own in out.items():
         compared = [row for row in own if row["ratio"] and row["ratio"]["value"]]
         logs = np.log(
-            [[row["ratio"][k] or np.nan for k in ("value", "low", "high")] for row in compared] or [[0.0] * 3]
+            [[row["ratio"][k] or np.nan for k in ("value", "low", "high")] for row in compared] or [[1.0] * 3]
         )
         middle = float(logs[:, 0].mean())
         half = float(np.sqrt(np.nansum(((logs[:, 2] - logs[:, 1]) / 2) ** 2)) / len(logs))
@@ -151,9 +151,11 @@ def _parts(
     """The parts of all worlds and stages, those that are there from the folder."""
     context = multiprocessing.get_context("spawn")
     news = context.SimpleQueue()
-    done: dict[tuple[str, str], dict[str, Any]] = {}
+    done = {(world, stage): store.read_json(path) for world in wanted for stage in SHARES
+            if (path := _place(folder, world, stage)).exists()}  # fmt: skip
+    left = [world for world in wanted if any((world, stage) not in done for stage in SHARES)]
     with _one_thread(), ProcessPoolExecutor(at_once, context, _listen, (news,)) as pool:
-        waiting: dict[Future, tuple[str, str] | None] = {pool.submit(_stages, world): None for world in wanted}
+        waiting: dict[Future, tuple[str, str] | None] = {pool.submit(_stages, world): None for world in left}
         while waiting:
             ready, _ = wait(waiting, timeout=0.3, return_when=FIRST_COMPLETED)
             while not news.empty():
@@ -162,12 +164,18 @@ def _parts(
                 key = waiting.pop(future)
                 if key is None:
                     for job in (Job(*one, tuple(names), options) for one in future.result()):
-                        path = folder / "parts" / f"{job.name}.json"
-                        waiting[pool.submit(_part, job, path)] = job.world, job.stage.name
+                        if (job.world, job.stage.name) not in done:
+                            path = _place(folder, job.world, job.stage.name)
+                            waiting[pool.submit(_part, job, path)] = job.world, job.stage.name
                 else:
                     done[key] = future.result()
     order = {name: i for i, name in enumerate(wanted)}
     return [done[key] for key in sorted(done, key=lambda k: (order[k[0]], done[k]["share"]))]
+
+
+def _place(folder: Path, world: str, stage: str) -> Path:
+    """Where the part of one world and stage lies."""
+    return folder / "parts" / f"{world.rpartition(':')[2]}-{stage}.json"
 
 
 _NEWS: list[Any] = []
@@ -182,8 +190,6 @@ def _stages(world: str) -> list[tuple[str, Stage]]:
 
 
 def _part(job: Job, path: Path) -> dict[str, Any]:
-    if path.exists():
-        return store.read_json(path)
     began, spent, news = time.perf_counter(), time.process_time(), _NEWS[0]
 
     def tell(level: Any, left: int) -> None:

@@ -1,7 +1,7 @@
 """What answering at every step would have got: sums under a prior of when to stop, and a play's own past as baseline.
 
 The signal is what an answer forced after each step gets (a `probe`). A prior is a step term that says how
-much each step counts: `prior(uniform)`, `prior(rising)`, `prior(only_last)`, or any that adds up to 1.
+much each step counts: `stopping_prior(uniform)`, `stopping_prior(rising)`, `stopping_prior(only_last)`, or any that adds up to 1.
 """
 
 from __future__ import annotations
@@ -36,38 +36,19 @@ def elapsed() -> Term:
     return Term("elapsed", score)
 
 
-def prior(how: Weights = uniform) -> Term:
+def stopping_prior(how: Weights = uniform) -> Term:
     """How likely a play is to be stopped after each step, adding up to 1 over the play.
 
     Args:
         how: weights of `guerdon.rewards.spread`: `uniform`, `rising`, `only_last`, or a step term.
 
     Example:
-        >>> prior(rising)(Batch.from_steps(group=[0] * 3, trajectory=[0, 0, 1], reward=[0.0] * 3)).values.round(3)
+        >>> from guerdon.rewards import rising
+        >>> stopping_prior(rising)(Batch.from_steps(group=[0] * 3, trajectory=[0, 0, 1], reward=[0.0] * 3)).values.round(3)
         array([0.333, 0.667, 1.   ])
     """
     one = Term("prior", lambda batch: Column.of("trajectory", np.ones(batch.size("trajectory"))))
     return spread(one, how)
-
-
-def only_last(batch: Batch) -> Column:
-    """All weight on each play's last step: nobody stops early.
-
-    Example:
-        >>> only_last(Batch.from_steps(group=[0, 0], trajectory=[0, 0], reward=[0.0, 0.0])).values
-        array([0., 1.])
-    """
-    return Column.of("step", segments.last(batch.trajectory_of_step).astype(np.float64))
-
-
-def rising(batch: Batch) -> Column:
-    """Weights 1, 2, 3, ... along each play: later stops are likelier.
-
-    Example:
-        >>> rising(Batch.from_steps(group=[0, 0], trajectory=[0, 0], reward=[0.0, 0.0])).values
-        array([1., 2.])
-    """
-    return Column.of("step", segments.position(batch.trajectory_of_step) + 1.0)
 
 
 def past_mean(
@@ -136,14 +117,14 @@ def above_past(probe: Term, prior: Term, growth: float = 2.0) -> Credit:
     return Credit(f"{probe.name} above its past", assign, frozenset({"history"}))
 
 
-def tail(probe: Term, prior: Term) -> Credit:
+def weighted_to_go(probe: Term, prior: Term) -> Credit:
     """The prior's sum to go of a probe, compared with nothing yet: R[t] = sum over j >= t of prior[j] * probe[j].
 
     Example:
         >>> from guerdon.rewards import fact
         >>> batch = Batch.from_steps(group=[0, 0], trajectory=[0, 0], reward=[0.0, 0.0])
         >>> batch = batch.with_columns(probe=Column.of("step", [0.25, 1.0]), half=Column.of("step", [0.5, 0.5]))
-        >>> tail(fact("probe"), fact("half"))(batch).values
+        >>> weighted_to_go(fact("probe"), fact("half"))(batch).values
         array([0.625, 0.5  ])
     """
 
@@ -151,38 +132,7 @@ def tail(probe: Term, prior: Term) -> Credit:
         ahead, _, known = _tails(batch, probe, prior)
         return scored(Column("step", ahead, known))
 
-    return Credit(f"tail of {probe.name}", assign)
-
-
-def above_anchor(signal: Signal, anchor: Term) -> Credit:
-    """How far a signal is above a number that was fixed before: A = x - b, in the signal's own unit.
-
-    Unlike a group's mean it does not vanish where all plays are alike, so plays that are all good go on being
-    made likelier, until the anchor has caught up with them.
-
-    Args:
-        anchor: at the signal's level or coarser: a running mean of earlier batches, or a critic's value.
-
-    Returns:
-        A credit that compares with "history". Missing where either is, and in plays that failed.
-
-    Example:
-        >>> from guerdon.rewards import fact
-        >>> batch = Batch.from_steps(group=[0, 0], trajectory=[0, 1], reward=[1.0, 1.0])
-        >>> batch = batch.with_columns(usual=Column.of("step", [0.5, 0.75]))
-        >>> above_anchor(fact("reward"), fact("usual"))(batch).values
-        array([0.5 , 0.25])
-    """
-
-    def assign(batch: Batch) -> Column:
-        column = signal(batch)
-        against = batch.lift(anchor(batch), column.level)
-        broke = failed(batch)[batch.index("trajectory", at=column.level)]
-        away = column.filled(0.0) - against.filled(0.0)
-        known = np.asarray(column.valid & against.valid & ~broke, bool)
-        return on_steps(batch, scored(Column(column.level, away, known)))
-
-    return Credit(f"{signal.name} above {anchor.name}", assign, compares_of(signal) | {"history"}, needs_of(signal))
+    return Credit(f"weighted_to_go({probe.name})", assign)
 
 
 def phase_weight(signal: Term, gamma: float) -> Term:
@@ -223,8 +173,8 @@ def phase_weight(signal: Term, gamma: float) -> Term:
 def _tails(batch: Batch, probe: Term, prior: Term) -> tuple[Array, Array, Array]:
     """The prior's sum to go of the probe, of 1, and where both are known."""
     column, mass, owner = probe(batch), prior(batch), batch.trajectory_of_step
-    need_steps("tail", probe.name, column)
-    need_steps("tail", prior.name, mass)
+    need_steps("weighted_to_go", probe.name, column)
+    need_steps("weighted_to_go", prior.name, mass)
     known = known_to_go(np.asarray(column.valid & mass.valid, bool), owner) & ~failed(batch)[owner]
     weight = mass.filled(0.0)
     return segments.to_go(weight * column.filled(0.0), owner), segments.to_go(weight, owner), known

@@ -128,7 +128,11 @@ def step_term(term: Term) -> Credit:
 
 def scored(column: Column) -> Column:
     """The column with 0 where it has no value, and no parts: the form that a credit has."""
-    return Column(column.level, column.filled(0.0), np.asarray(column.valid, bool))
+    values = np.asarray(column.values)
+    if values.dtype != np.float32:  # which a host may keep; everything else is counted in doubles
+        values = values.astype(np.float64, copy=False)
+    keep = column.valid.reshape(-1, *[1] * (values.ndim - 1))
+    return Column(column.level, np.where(keep, values, values.dtype.type(0)), np.asarray(column.valid, bool))
 
 
 def on_steps(batch: Batch, column: Column) -> Column:

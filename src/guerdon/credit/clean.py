@@ -7,19 +7,19 @@ group changes the size of a mean over tokens, which leaving it at zero does not.
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 
 from guerdon import segments
 from guerdon.batch import Batch, Column, Level
 from guerdon.credit.base import Credit, Signal, at_one_level, needs_of, scored
 from guerdon.credit.compare import of_plays
 from guerdon.errors import LevelError, ShapeError
-from guerdon.rewards.term import Term, fact, floats
+from guerdon.rewards.term import Term, fact
 
 Array = np.ndarray
 
 
-def kept(credit: Credit, where: Term) -> Credit:
+def only_where(credit: Credit, where: Term) -> Credit:
     """The credit of the items where a term is above 0; the others are dropped.
 
     Args:
@@ -28,7 +28,7 @@ def kept(credit: Credit, where: Term) -> Credit:
     Example:
         >>> from guerdon.credit import step_term
         >>> batch = Batch.from_steps(group=[0, 0], trajectory=[0, 1], reward=[1.0, 0.0])
-        >>> kept(step_term(fact("reward")), where=fact("outcome"))(batch).valid
+        >>> only_where(step_term(fact("reward")), where=fact("outcome"))(batch).valid
         array([ True, False])
     """
 
@@ -130,95 +130,24 @@ def rescaled(credit: Credit, over: Level = "group") -> Credit:
     return Credit(f"rescaled({credit.name})", assign, credit.compares | {"batch"}, credit.needs)
 
 
-def group_std(signal: Signal) -> Term:
-    """How far the plays of each group differ: the std of its scored values, the count less one; a group term.
-
-    Missing where fewer than two are scored. With `top` it keeps the groups that disagree most.
+def bounded(credit: Credit, most: float) -> Credit:
+    """A credit cut off at `most` on both sides, against a few steps that outweigh all others.
 
     Example:
-        >>> batch = Batch.from_steps(group=[0, 0, 1], trajectory=[0, 1, 2], reward=[2.0, 0.0, 1.0])
-        >>> group_std(fact("outcome"))(batch).tolist()
-        [1.4142135623730951, None]
+        >>> from guerdon.credit.base import step_term
+        >>> from guerdon.rewards import fact
+        >>> batch = Batch.from_steps(group=[0, 0], trajectory=[0, 0], reward=[7.0, -1.0])
+        >>> bounded(step_term(fact("reward")), 5.0)(batch).values
+        array([ 5., -1.])
     """
+    if not most > 0:
+        raise ShapeError(f"bounded: most is {most}; a bound above 0 is needed; multiply the credit by 0 to silence it")
 
-    def score(batch: Batch) -> Column:
-        column = of_plays(batch, signal(batch))
-        at = np.flatnonzero(column.valid)
-        home, n = batch.index("group", at=column.level)[at], batch.size("group")
-        x = column.filled(0.0)[at]
-        return floats(column, segments.std(x, home, n), segments.count(home, n) > 1, "group")
+    def assign(batch: Batch) -> Column:
+        column = credit(batch)
+        return scored(Column(column.level, np.clip(column.values, -most, most), column.valid))
 
-    return Term(f"std of {signal.name}", score)
-
-
-def top(term: Term, share: float) -> Term:
-    """1 for the items that are among the highest of the batch, 0 for the others: a percentile filter.
-
-        1 where x >= the (1 - share)-quantile of the scored items
-
-    Items that are equal at the edge, to nine digits, are all in.
-
-    Args:
-        term: at any level; items of that level are chosen.
-        share: between 0 and 1.
-
-    Example:
-        >>> batch = Batch.from_steps(group=[0] * 4, trajectory=[0] * 4, reward=[1.0, 4.0, 2.0, 3.0])
-        >>> top(fact("reward"), 0.5)(batch).values
-        array([0., 1., 0., 1.])
-    """
-    if not 0 <= share <= 1:
-        raise ShapeError(f"top: share is {share}; a share between 0 and 1 is needed; a quarter is 0.25")
-
-    def score(batch: Batch) -> Column:
-        column = term(batch)
-        x = column.filled(0.0)
-        edge = np.quantile(x[column.valid], 1 - share) if column.valid.any() else 0.0
-        # Two groups of the same outcomes in another order may differ in the last bit of their std.
-        return floats(column, (x >= edge - 1e-9 * abs(edge)).astype(np.float64), column.valid)
-
-    return Term(f"top({term.name})", score, term.observers)
-
-
-def group_percentile(signal: Signal, q: float = 0.5, replayed: Term | None = None) -> Term:
-    """The q-quantile of the group means of the batch: one number, the same for every group; a group term.
-
-    Args:
-        q: 0.5 is the median.
-        replayed: a trajectory term; plays where it is above 0 do not enter the means.
-
-    Example:
-        >>> batch = Batch.from_steps(group=[0, 0, 1], trajectory=[0, 1, 2], reward=[1.0, 0.0, 1.0])
-        >>> group_percentile(fact("outcome"))(batch).values
-        array([0.75, 0.75])
-    """
-
-    def score(batch: Batch) -> Column:
-        mean, there = group_means(batch, signal, replayed)
-        n = len(mean)
-        level = float(np.quantile(mean[there], q)) if there.any() else 0.0
-        return Column.of("group", np.full(n, level), np.full(n, there.any()))
-
-    return Term(f"percentile of {signal.name}", score)
-
-
-def group_means(
-    batch: Batch, signal: Signal, replayed: Term | None = None
-) -> tuple[Float[Array, "groups"], Bool[Array, "groups"]]:
-    """The mean of each group's scored values, and whether it has any.
-
-    Example:
-        >>> batch = Batch.from_steps(group=[0, 0, 1], trajectory=[0, 1, 2], reward=[1.0, 0.0, 1.0])
-        >>> group_means(batch, fact("outcome"))
-        (array([0.5, 1. ]), array([ True,  True]))
-    """
-    column = of_plays(batch, signal(batch))
-    counts = column.valid
-    if replayed is not None:
-        counts = counts & ~(batch.lift(replayed(batch), column.level).filled(0.0) > 0)
-    at = np.flatnonzero(counts)
-    home, n = batch.index("group", at=column.level)[at], batch.size("group")
-    return segments.mean(column.filled(0.0)[at], home, n), segments.count(home, n) > 0
+    return Credit(f"{credit.name} within {most:g}", assign, credit.compares, credit.needs)
 
 
 def recalibrated(credit: Credit, signal: Signal, baseline: Term, replayed: Term) -> Credit:
@@ -232,8 +161,8 @@ def recalibrated(credit: Credit, signal: Signal, baseline: Term, replayed: Term)
 
     Args:
         signal: what plays are worth, a trajectory term.
-        baseline: at trajectory or group level, such as `group_percentile(signal, 0.5, replayed)` or
-            `fact("history_mean")` of a `guerdon.credit.history.Recent`.
+        baseline: at trajectory or group level, such as `group_percentile(signal, 0.5, among=fresh)` or
+            `fact("history_mean")` of a `guerdon.credit.history.RecentQuantile`.
         replayed: a trajectory term, above 0 for plays that an older policy sampled.
 
     Returns:
@@ -242,10 +171,11 @@ def recalibrated(credit: Credit, signal: Signal, baseline: Term, replayed: Term)
 
     Example (the first play is replayed; the median of the fresh groups is 0.5):
         >>> from guerdon.credit import centred
+        >>> from guerdon.rewards import group_percentile
         >>> batch = Batch.from_steps(group=[0, 0, 0], trajectory=[0, 1, 2], reward=[1.0, 1.0, 0.0])
         >>> old = Term("old", lambda b: Column.of("trajectory", np.array([1.0, 0.0, 0.0])))
         >>> x, fresh = fact("outcome"), Term("fresh", lambda b: Column.of("trajectory", 1.0 - old(b).values))
-        >>> recalibrated(centred(x, weight=fresh), x, group_percentile(x, 0.5, old), old)(batch).values
+        >>> recalibrated(centred(x, weight=fresh), x, group_percentile(x, 0.5, among=fresh), old)(batch).values
         array([ 0.5,  0.5, -0.5])
 
     References:

@@ -15,7 +15,7 @@ from guerdon.batch import Batch, Column
 from guerdon.credit.base import Credit, Signal, compares_of, needs_of, on_steps, scored
 from guerdon.credit.center import MEAN, Baseline, Scale, center
 from guerdon.credit.keys import PROMPT, Keys, bucket_of, keys_of
-from guerdon.credit.minform import sampled_tokens, tokens_of_step
+from guerdon.credit.minform import all_sampled, tokens_of_step
 from guerdon.rewards.term import Term, failed
 
 Array = np.ndarray
@@ -63,7 +63,7 @@ def centred(
         votes = None if weight is None else batch.lift(weight(batch), column.level).filled(0.0)
         x = center(
             column.filled(0.0), bucket, baseline=baseline, scale=scale, valid=comparable, weight=votes, owner=owner
-        )
+        ).astype(np.result_type(np.asarray(column.values).dtype, np.float32), copy=False)
         return on_steps(batch, scored(Column(column.level, x, column.valid)))
 
     return _compared("centred", signal, by, assign)
@@ -210,7 +210,7 @@ def positive_part(credit: Credit) -> Credit:
 
 
 def _length(batch: Batch) -> Column:
-    if batch.size("token") and sampled_tokens(batch).all():
+    if batch.size("token") and all_sampled(batch):
         return Column.of("trajectory", batch.counts("token", "trajectory").astype(np.float64))
     tokens = segments.total(tokens_of_step(batch), batch.trajectory_of_step, batch.size("trajectory"))
     return Column.of("trajectory", tokens)

@@ -20,7 +20,7 @@ from guerdon.credit.center import center
 from guerdon.credit.minform import whole_plays
 from guerdon.errors import ShapeError
 from guerdon.rewards.term import Term, floats
-from guerdon.rewards.votes import merge_runs, rows
+from guerdon.rewards.votes import merge_runs, vectors
 
 Array = np.ndarray
 NEVER = np.inf  # later than any step
@@ -179,7 +179,7 @@ def _read(
     column, key = batch[criteria.satisfied], batch[criteria.turn]
     need_steps(caller, criteria.satisfied, column)
     need_steps(caller, criteria.turn, key)
-    values = np.where(column.valid[:, None], rows(caller, criteria.satisfied, column), 0.0)
+    values = np.where(column.valid[:, None], vectors(caller, criteria.satisfied, column), 0.0)
     turn = merge_runs(Batch.key(key.values), batch.trajectory_of_step)
     return values > 0, turn, whole_plays(batch, Column("step", turn, column.valid & key.valid))
 

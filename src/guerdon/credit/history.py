@@ -18,10 +18,10 @@ from jaxtyping import Bool, Float, Int
 from guerdon import segments
 from guerdon.batch import Batch, Column
 from guerdon.credit.base import Credit, Signal, compares_of, needs_of, on_steps, scored
-from guerdon.credit.clean import group_means, group_std
 from guerdon.credit.compare import of_plays
 from guerdon.credit.keys import Everything, Key
 from guerdon.errors import ShapeError
+from guerdon.rewards.groups import group_mean, group_std
 from guerdon.rewards.term import Term, fact
 
 Array = np.ndarray
@@ -73,7 +73,7 @@ class Ema:
         ([0.5], [None])
     """
 
-    signal: Signal
+    signal: Term
     decay: float = 0.9
     by: Key = field(default_factory=Everything)
     keys: Int[Array, "k"] = field(default_factory=_no_keys)
@@ -93,8 +93,8 @@ class Ema:
     def update(self, batch: Batch) -> Ema:
         """The averages after this batch; keys that it does not have stay as they are."""
         key, known = self.by(batch, "group")
-        x, there = group_means(batch, self.signal)
-        use = known & there
+        column = group_mean(self.signal)(batch)
+        x, use = column.values, known & column.valid
         new, place = np.unique(key[use], return_inverse=True)
         x = segments.mean(x[use], place, len(new))
         keys = np.union1d(self.keys, new).astype(np.int64)
@@ -117,7 +117,7 @@ class Ema:
 
 
 @dataclass(frozen=True, eq=False)
-class Recent:
+class RecentQuantile:
     """The q-quantile of the group means of the last plays, and that of their stds.
 
     Attributes:
@@ -128,20 +128,21 @@ class Recent:
 
     Example:
         >>> batch = Batch.from_steps(group=[0, 0, 1], trajectory=[0, 1, 2], reward=[1.0, 0.0, 1.0])
-        >>> Recent(fact("outcome")).update(batch).columns(batch)["history_mean"].tolist()
+        >>> RecentQuantile(fact("outcome")).update(batch).columns(batch)["history_mean"].tolist()
         [0.75, 0.75]
     """
 
-    signal: Signal
+    signal: Term
     plays: int = 10240
     q: float = 0.5
     mean: Float[Array, "g"] = field(default_factory=_none)
     std: Float[Array, "g"] = field(default_factory=_none)
     size: Float[Array, "g"] = field(default_factory=_none)
 
-    def update(self, batch: Batch) -> Recent:
+    def update(self, batch: Batch) -> RecentQuantile:
         """The last groups after this batch."""
-        mean, there = group_means(batch, self.signal)
+        means = group_mean(self.signal)(batch)
+        mean, there = means.values, means.valid
         column = of_plays(batch, self.signal(batch))
         home = batch.index("group", at=column.level)[column.valid]
         size = segments.count(home, batch.size("group")).astype(np.float64)

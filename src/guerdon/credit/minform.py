@@ -159,18 +159,15 @@ def tokens_of_step(batch: Batch) -> Float[Array, "steps"]:
     steps = batch.size("step")
     if batch.size("token") == 0:
         return np.ones(steps)
-    sampled = sampled_tokens(batch)
-    if sampled.all():
+    if all_sampled(batch):
         return batch.counts("token").astype(np.float64)
+    sampled = np.asarray(batch["sampled"].values, bool) & batch["sampled"].valid
     return segments.total(sampled.astype(np.float64), batch.step_of_token, steps)
 
 
-def sampled_tokens(batch: Batch) -> Bool[Array, "tokens"]:
-    """True on the tokens that the model sampled: all of them, where the batch does not say."""
-    if "sampled" not in batch:
-        return np.ones(batch.size("token"), bool)
-    column = batch["sampled"]
-    return np.asarray(column.values, bool) & column.valid
+def all_sampled(batch: Batch) -> bool:
+    """Whether the model sampled every token of the batch, as where the batch does not say."""
+    return "sampled" not in batch or bool(batch["sampled"].valid.all() and np.asarray(batch["sampled"].values).all())
 
 
 def min_form_of(signal: Signal, form: Form) -> Credit:

@@ -88,8 +88,8 @@ def well_known(state: Int[Array, "n"], trajectory: Int[Array, "n"], enough: int 
         >>> well_known(np.array([0, 1, 0]), np.array([0, 0, 1]), enough=2)
         array([ True, False,  True])
     """
-    by = segments.dense(state)
-    first, last = segments.minimum(trajectory, by), segments.maximum(trajectory, by)
+    by, play = segments.dense(state), trajectory.astype(np.float64)
+    first, last = segments.minimum(play, by), segments.maximum(play, by)
     return ((first != last) & (segments.count(by) >= enough))[by]
 
 

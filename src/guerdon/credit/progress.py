@@ -25,23 +25,6 @@ from guerdon.rewards.term import Term, fact, failed, floats, mapped, need_level
 Array = np.ndarray
 
 
-def unfailed(term: Term) -> Term:
-    """The term, missing in every play that failed, so that what was seen before the fault does not vote.
-
-    Example:
-        >>> batch = Batch.from_steps(group=[0, 0], trajectory=[0, 1], reward=[1.0, 2.0])
-        >>> batch = batch.with_columns(failed=Column.of("trajectory", [True, False]))
-        >>> unfailed(fact("reward"))(batch).tolist()
-        [None, 2.0]
-    """
-
-    def kept(batch: Batch, column: Column) -> Column:
-        broke = failed(batch)[batch.index("trajectory", at=column.level)]
-        return floats(column, column.values, column.valid & ~broke)
-
-    return replace(mapped(term, kept), affine_of=term.affine_of)
-
-
 def gain(name: str, gamma: Real = 1.0) -> Term:
     """What a step did to a value of the state.
 

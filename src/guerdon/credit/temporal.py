@@ -61,7 +61,7 @@ def gae(
     surprise = np.multiply(next_value, gamma, dtype=np.float64)
     surprise += reward
     surprise -= value
-    return segments.scan_back(surprise, gamma * lam, trajectory)
+    return segments.scan_back(surprise, gamma * lam, trajectory, overwrite=True)
 
 
 def n_step(
@@ -132,7 +132,8 @@ def next_values(
         array([2., 9., 9.])
     """
     last = segments.last_places("next_values", trajectory)
-    after = np.empty(len(value), np.float64)
+    kinds = (np.asarray(value).dtype, np.float32 if np.ndim(at_end) == 0 else np.asarray(at_end).dtype)
+    after = np.empty(len(value), np.result_type(*kinds))
     after[:-1] = value[1:]
     after[last] = at_end if np.ndim(at_end) == 0 else at_end[last]
     return after

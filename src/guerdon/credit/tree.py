@@ -339,26 +339,6 @@ def once() -> Term:
     return Term("once a node", score)
 
 
-def bounded(credit: Credit, most: float) -> Credit:
-    """A credit cut off at `most` on both sides, against a few steps that outweigh all others.
-
-    Example:
-        >>> from guerdon.credit.base import step_term
-        >>> from guerdon.rewards import fact
-        >>> batch = Batch.from_steps(group=[0, 0], trajectory=[0, 0], reward=[7.0, -1.0])
-        >>> bounded(step_term(fact("reward")), 5.0)(batch).values
-        array([ 5., -1.])
-    """
-    if not most > 0:
-        raise ShapeError(f"bounded: most is {most}; a bound above 0 is needed; multiply the credit by 0 to silence it")
-
-    def assign(batch: Batch) -> Column:
-        column = credit(batch)
-        return scored(Column(column.level, np.clip(column.values, -most, most), column.valid))
-
-    return Credit(f"{credit.name} within {most:g}", assign, credit.compares, credit.needs)
-
-
 def _log_softmax(x: Array, by: Array, votes: Array) -> Array:
     """x less the logarithm of the sum of exp(x) over the voters of its bucket."""
     most = segments.maximum(np.where(votes, x, -np.inf), by)

@@ -67,7 +67,7 @@ def trusted(
         # Stein: E|full - w kept - g|^2 = const - 2 w (cov of full and kept) + w^2 |kept|^2
         shared = ((full_by_play * by_play * keep[sums.cell_of]).sum() / plays - full_by_cell @ kept) / (plays - 1)
         size = kept @ kept
-        w = min(max(shared / size, 0.0), 1.0) if size > 0 else 0.0
+        w = min(max(shared / size, 0.0), 1.0) if size > 0 else 1.0  # 1: by cell the two are the same
         risk = w * w * size - 2 * w * shared
         if risk < best:
             best, out = risk, full - w * keep[cell] * (full - short)

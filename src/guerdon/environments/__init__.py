@@ -104,8 +104,8 @@ def from_file(name: str, what: str, fits: Callable[[Any], bool]) -> Any:
     if not fits(found):
         there = sorted(key for key, value in vars(loaded).items() if fits(value) and not key.startswith("_"))
         raise UnknownNameError(
-            f"get: {path} has no {what} called {attribute!r}; it defines {', '.join(there) or 'nothing that could be one'}; "
-            "use one of these"
+            f"get: {path} has no {what} called {attribute!r}; it defines "
+            f"{', '.join(there) or 'nothing that could be one'}; use one of these"
         )
     return found
 

@@ -14,7 +14,8 @@ from guerdon.report import words
 from guerdon.report.creditfigures import EXACT, REFERENCE, Row, budgets, curves, failures, identity, key, plain, times
 from guerdon.store import atomic, read_json
 
-SHOWN = 5  # recipes whose lines have a colour at first, beside the reference and the exact advantage
+SHOWN = 3  # recipes told little, and as many others, whose lines have a colour at first
+LITTLE = ("nothing", "states")
 SECTIONS = (
     ("budgets", "Budgets"), ("curves", "Curves"), ("failures", "Where each fails"), ("told", "What each was told"),
     ("how", "How it was measured"),
@@ -41,7 +42,8 @@ def page(results: Mapping[str, Any]) -> str:
     """The whole page as text."""
     ranked = sorted(results["summary"], key=lambda s: -(s["ratio"] or 0.0))
     own = [s for s in ranked if s["recipe"] not in (REFERENCE, EXACT)]
-    coloured = {identity(s): "" for s in own[:SHOWN]}
+    plain = [s for s in own if results["rules"][s["recipe"]]["told"] in LITTLE][:SHOWN]
+    coloured = {identity(s): "" for s in own if s in plain or s in [o for o in own if o not in plain][:SHOWN]}
     coloured |= {identity(s): "var(--base)" for s in ranked if s["recipe"] == REFERENCE}
     coloured |= {identity(s): "var(--ink)" for s in ranked if s["recipe"] == EXACT}
     style = _asset("page.css") + _asset("credit.css")
@@ -109,7 +111,7 @@ def verdict(results: Mapping[str, Any], ranked: Sequence[Row]) -> str:
             f"Told the exact advantage itself, an estimate needs {times(exact['ratio'])} times fewer environment "
             f"steps than {REFERENCE} (geometric mean): that is what better credit can be worth here."
         )
-    plain = [s for s in full if results["rules"][s["recipe"]]["told"] in ("nothing", "states")]
+    plain = [s for s in full if results["rules"][s["recipe"]]["told"] in LITTLE]
     best = {"Of those told no more than states": plain[:1], "Of all": full[:1] if full[:1] != plain[:1] else []}
     for who, rows in best.items():
         for s in rows:

@@ -93,7 +93,7 @@ def _cell(row: Row | None, kind: str) -> str:
     if row is None:
         return f'<td{kind} title="not measured here">·</td>'
     ratio, steps, best = row["ratio"], row["budget"]["steps"], row["best"]
-    low = f"cos {best['cosine']:.2f}".replace("0.", ".") if steps is None else short(round(steps))
+    low = f"cos {best['cosine']:.2f}".replace("0.", ".") if steps is None else short(float(round(steps)))
     said = f"{identity(row)} in {plain(row['world'])}, {row['stage']}: {row['left']}; best cosine {best['cosine']:.3f}"
     if ratio is None or not ratio["value"]:
         return f'<td{kind} title="{escape(said)}">–<small>{low}</small></td>'
@@ -175,7 +175,7 @@ def _frame(axes: Axes) -> str:
             out.append(f'<line{zero} x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{axes.py(y):.1f}" y2="{axes.py(y):.1f}"/>')
             out.append(f'<text x="{LEFT - 6}" y="{axes.py(y) + 4:.1f}" text-anchor="end">{y:g}</text>')
     for power in range(math.ceil(axes.x0), math.floor(axes.x1) + 1):
-        place = axes.px(power)
+        place = axes.px(float(power))
         out.append(f'<line x1="{place:.1f}" x2="{place:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>')
         out.append(f'<text x="{place:.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{short(10.0**power)}</text>')
     middle = (LEFT + WIDTH - RIGHT) / 2

@@ -1,6 +1,6 @@
-"""Maps of a term's values: clip, affine, tiers, gates and differences.
+"""Maps of a term's values: clip, affine, tiers, gates, choices and differences.
 
-`gate` keeps the parts of a sum. Under the others a sum becomes one term; to see its parts,
+`gate` and `unfailed` keep the parts of a sum. Under the others a sum becomes one term; to see its parts,
 map each summand and add.
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 from guerdon import segments
 from guerdon.batch import LEVELS, Batch, Column
 from guerdon.errors import LevelError, ShapeError
-from guerdon.rewards.term import WAYS_OUT, Term, floats, mapped, need_level
+from guerdon.rewards.term import WAYS_OUT, Term, failed, floats, mapped, need_level, union
 
 Array = np.ndarray
 
@@ -179,3 +179,62 @@ def _pointwise(term: Term, name: str, f: Callable[[Array], Array]) -> Term:
         return floats(column, f(np.where(column.valid, column.values, 0.0)), column.valid)
 
     return Term(name, score, term.observers)
+
+
+def otherwise(term: Term, fallback: Term, *, when: Term, above: Real = 0.0) -> Term:
+    """The term where a condition holds, and another where it does not.
+
+        y[i] = x[i] if when[i] > above else z[i]
+
+    With a condition on the group, such as `group_mean(outcome)`, a group that never succeeds is paid
+    for something else, and every comparison stays within one kind of reward.
+
+    Args:
+        term, fallback: at one level.
+        when: at their level or coarser. What is not chosen is not read; where the condition is missing
+            so is the value.
+
+    Raises:
+        LevelError: when called, if the two differ in level, or `when` is finer.
+
+    Example:
+        >>> from guerdon.rewards import fact
+        >>> batch = Batch.from_steps(group=[0, 0, 1], trajectory=[0, 1, 2], reward=[1.0, 0.0, 0.0])
+        >>> from guerdon.rewards import group_mean
+        >>> batch = batch.with_columns(effort=Column.of("trajectory", [0.5, 0.5, 0.5]))
+        >>> otherwise(fact("outcome"), fact("effort"), when=group_mean(fact("outcome")))(batch).values
+        array([1. , 0. , 0.5])
+    """
+
+    def choose(batch: Batch) -> Column:
+        first, second, condition = term(batch), fallback(batch), when(batch)
+        if first.level != second.level or LEVELS.index(condition.level) < LEVELS.index(first.level):
+            raise LevelError(
+                f"otherwise: {term.name!r} is at {first.level} level, {fallback.name!r} at {second.level} level and "
+                f"the condition {when.name!r} at {condition.level} level; two of one level and a condition no finer "
+                f"are needed; {WAYS_OUT}"
+            )
+        condition = batch.lift(Column(condition.level, condition.values, condition.valid), first.level)
+        holds = condition.valid & (condition.filled(-np.inf) > above)
+        values = np.where(holds, first.filled(0.0), second.filled(0.0))
+        return floats(first, values, condition.valid & np.where(holds, first.valid, second.valid))
+
+    return Term(f"{term.name} or {fallback.name}", choose, union(term.observers, fallback.observers, when.observers))
+
+
+def unfailed(term: Term) -> Term:
+    """The term, missing in every play that failed, so that what was seen before the fault does not vote.
+
+    Example:
+        >>> from guerdon.rewards import fact
+        >>> batch = Batch.from_steps(group=[0, 0], trajectory=[0, 1], reward=[1.0, 2.0])
+        >>> batch = batch.with_columns(failed=Column.of("trajectory", [True, False]))
+        >>> unfailed(fact("reward"))(batch).tolist()
+        [None, 2.0]
+    """
+
+    def kept(batch: Batch, column: Column) -> Column:
+        broke = failed(batch)[batch.index("trajectory", at=column.level)]
+        return floats(column, column.values, column.valid & ~broke)
+
+    return replace(mapped(term, kept), affine_of=term.affine_of)

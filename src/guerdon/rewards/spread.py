@@ -1,4 +1,4 @@
-"""Shares a trajectory's worth out over its steps, keeping the sum."""
+"""Weights of steps: a play's worth shared out over its steps, and the weighted mean of its steps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from guerdon import segments
 from guerdon.batch import Batch, Column
 from guerdon.errors import ShapeError
-from guerdon.rewards.term import Term, floats, mapped, need_level
+from guerdon.rewards.term import Term, failed, floats, mapped, need_level
 
 Weights = Callable[[Batch], Column]
 
@@ -54,3 +54,77 @@ def spread(term: Term, how: Weights = uniform) -> Term:
 
     observers = how.observers if isinstance(how, Term) else ()
     return mapped(term, share, observers)
+
+
+def only_last(batch: Batch) -> Column:
+    """All weight on each play's last step: nobody stops early.
+
+    Example:
+        >>> only_last(Batch.from_steps(group=[0, 0], trajectory=[0, 0], reward=[0.0, 0.0])).values
+        array([0., 1.])
+    """
+    return Column.of("step", segments.last(batch.trajectory_of_step).astype(np.float64))
+
+
+def rising(batch: Batch) -> Column:
+    """Weights 1, 2, 3, ... along each play: later stops are likelier.
+
+    Example:
+        >>> rising(Batch.from_steps(group=[0, 0], trajectory=[0, 0], reward=[0.0, 0.0])).values
+        array([1., 2.])
+    """
+    return Column.of("step", segments.position(batch.trajectory_of_step) + 1.0)
+
+
+def rising_sigmoid(slope: float) -> Weights:
+    """Weights that rise along each trajectory, by a sigmoid over its length.
+
+        w[i] = 1 / (1 + exp(-slope * (2 i / (m - 1) - 1))),   i = 0 .. m - 1;   1/2 if m = 1
+
+    Example:
+        >>> batch = Batch.from_steps(group=[0] * 3, trajectory=[0] * 3, reward=[0.0] * 3)
+        >>> rising_sigmoid(np.log(3.0))(batch).values.round(6)
+        array([0.25, 0.5 , 0.75])
+    """
+
+    def weights(batch: Batch) -> Column:
+        owner = batch.trajectory_of_step
+        last = (segments.count(owner, batch.size("trajectory")) - 1)[owner]
+        along = np.where(last > 0, 2.0 * segments.position(owner) / np.maximum(last, 1) - 1.0, 0.0)
+        return Column.of("step", 1.0 / (1.0 + np.exp(-slope * along)))
+
+    return weights
+
+
+def weighted_mean(term: Term, how: Weights) -> Term:
+    """The weighted mean of a step term over each trajectory.
+
+        y = sum of w[t] x[t] / sum of w[t]
+
+    Missing where a step or a weight is missing, where the play failed, and without steps. With weights
+    that are all 0 it is 0.
+
+    Args:
+        how: weights of steps, none below 0: a step term, or a function such as `rising_sigmoid(slope)`.
+
+    Example:
+        >>> from guerdon.rewards import fact
+        >>> batch = Batch.from_steps(group=[0] * 3, trajectory=[0] * 3, reward=[0.0, 0.0, 3.0])
+        >>> weighted_mean(fact("reward"), rising_sigmoid(np.log(3.0)))(batch).values.round(6)
+        array([1.5])
+    """
+
+    def average(batch: Batch) -> Column:
+        column, weight = term(batch), how(batch)
+        need_level("weighted_mean", term.name, column, "step")
+        need_level("weighted_mean", "how", weight, "step")
+        w, owner, n = weight.filled(0.0), batch.trajectory_of_step, batch.size("trajectory")
+        if (w < 0).any():
+            raise ShapeError("weighted_mean: a weight is below 0; weights say how much a step counts; clip them")
+        whole = segments.total(w, owner, n)
+        lost = segments.total((~(column.valid & weight.valid)).astype(np.float64), owner, n)
+        some = segments.count(owner, n) > 0
+        values = segments.total(w * column.filled(0.0), owner, n) / np.where(whole > 0, whole, 1.0)
+        return floats(column, values, (lost == 0) & some & ~failed(batch), "trajectory")
+
+    return Term(f"weighted_mean({term.name})", average, term.observers)

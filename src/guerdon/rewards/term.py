@@ -116,7 +116,7 @@ def fact(what: str | Observer) -> Term:
                 f"fact: column {name!r} does not hold one number per item; a numeric column is needed; "
                 "turn it into one with an observer"
             )
-        values = np.asarray(values, np.float64)
+        values = np.asarray(values, values.dtype if values.dtype == np.float32 else np.float64)
         if not np.isfinite(values[column.valid]).all():
             raise UnscoredError(
                 f"fact: column {name!r} is not finite at an item that counts as scored; "

@@ -1,25 +1,22 @@
-"""Several judges and one verdict; runs of equal verdicts; what is paid where nothing was reached.
+"""Several judges and one verdict; runs of equal verdicts.
 
 Judges vote on steps in a column with one row per step and one entry per judge. A `Vote` makes one
-number of a row. `otherwise`, `group_mean` and `weighted` make rewards that look at the whole group
-before they pay.
+number of a row; `vectors` reads any such column. `merge_runs` and `thoughts` number the runs of equal verdicts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from numbers import Real
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
 from guerdon import segments
-from guerdon.batch import LEVELS, Batch, Column
-from guerdon.errors import ColumnError, LevelError, ShapeError
-from guerdon.rewards.spread import Weights
-from guerdon.rewards.term import WAYS_OUT, Term, failed, floats, need_level, union
+from guerdon.batch import Batch, Column
+from guerdon.errors import ColumnError
+from guerdon.rewards.term import Term, floats, need_level
 
 Array = np.ndarray
 
@@ -113,7 +110,7 @@ def verdict(name: str, vote: Vote) -> Term:
 
     def score(batch: Batch) -> Column:
         column = batch[name]
-        votes = rows("verdict", name, column)
+        votes = vectors("verdict", name, column)
         spoke = ~np.isnan(votes)
         judges = spoke.sum(axis=1).astype(np.float64)
         yes = (np.where(spoke, votes, 0.0) > 0).sum(axis=1).astype(np.float64)
@@ -123,7 +120,7 @@ def verdict(name: str, vote: Vote) -> Term:
     return Term(f"{vote.__class__.__name__.lower()}({name})", score)
 
 
-def rows(caller: str, name: str, column: Column) -> Float[Array, "n entries"]:
+def vectors(caller: str, name: str, column: Column) -> Float[Array, "n entries"]:
     """The values of a column of two dimensions; ColumnError for any other."""
     values = column.values
     if not isinstance(values, np.ndarray) or values.dtype.kind not in "biuf" or values.ndim != 2:
@@ -170,129 +167,3 @@ def thoughts(term: Term) -> Callable[[Batch], Column]:
         return Column("step", merge_runs(column.filled(np.nan), batch.trajectory_of_step), column.valid)
 
     return key
-
-
-def otherwise(term: Term, fallback: Term, *, when: Term, above: Real = 0.0) -> Term:
-    """The term where a condition holds, and another where it does not.
-
-        y[i] = x[i] if when[i] > above else z[i]
-
-    With a condition on the group, such as `group_mean(outcome)`, a group that never succeeds is paid
-    for something else, and every comparison stays within one kind of reward.
-
-    Args:
-        term, fallback: at one level.
-        when: at their level or coarser. What is not chosen is not read; where the condition is missing
-            so is the value.
-
-    Raises:
-        LevelError: when called, if the two differ in level, or `when` is finer.
-
-    Example:
-        >>> from guerdon.rewards import fact
-        >>> batch = Batch.from_steps(group=[0, 0, 1], trajectory=[0, 1, 2], reward=[1.0, 0.0, 0.0])
-        >>> batch = batch.with_columns(effort=Column.of("trajectory", [0.5, 0.5, 0.5]))
-        >>> otherwise(fact("outcome"), fact("effort"), when=group_mean(fact("outcome")))(batch).values
-        array([1. , 0. , 0.5])
-    """
-
-    def choose(batch: Batch) -> Column:
-        first, second, condition = term(batch), fallback(batch), when(batch)
-        if first.level != second.level or LEVELS.index(condition.level) < LEVELS.index(first.level):
-            raise LevelError(
-                f"otherwise: {term.name!r} is at {first.level} level, {fallback.name!r} at {second.level} level and "
-                f"the condition {when.name!r} at {condition.level} level; two of one level and a condition no finer "
-                f"are needed; {WAYS_OUT}"
-            )
-        condition = batch.lift(Column(condition.level, condition.values, condition.valid), first.level)
-        holds = condition.valid & (condition.filled(-np.inf) > above)
-        values = np.where(holds, first.filled(0.0), second.filled(0.0))
-        return floats(first, values, condition.valid & np.where(holds, first.valid, second.valid))
-
-    return Term(f"{term.name} or {fallback.name}", choose, union(term.observers, fallback.observers, when.observers))
-
-
-def group_mean(term: Term, among: Term | None = None) -> Term:
-    """The mean of a term over each group: of an outcome, how often the prompt is solved.
-
-    Args:
-        among: only items at which this, at the term's level or coarser, is above 0.
-
-    Returns:
-        A group term. Items without a value, and those of plays that failed, do not count; a group
-        in which nothing counts has no mean.
-
-    Example:
-        >>> from guerdon.rewards import fact
-        >>> batch = Batch.from_steps(group=[0, 0, 1], trajectory=[0, 1, 2], reward=[1.0, 0.0, 0.0])
-        >>> group_mean(fact("outcome"))(batch).values
-        array([0.5, 0. ])
-    """
-
-    def average(batch: Batch) -> Column:
-        column = term(batch)
-        counts = column.valid & ~failed(batch)[batch.index("trajectory", at=column.level)]
-        if among is not None:
-            chosen = batch.lift(among(batch), column.level)
-            counts = counts & chosen.valid & (chosen.filled(0.0) > 0)
-        group, n = batch.index("group", at=column.level), batch.size("group")
-        voters = segments.total(counts.astype(np.float64), group, n)
-        whole = segments.total(np.where(counts, column.filled(0.0), 0.0), group, n)
-        return floats(column, whole / np.maximum(voters, 1.0), voters > 0, "group")
-
-    observers = term.observers if among is None else union(term.observers, among.observers)
-    return Term(f"group_mean({term.name})", average, observers)
-
-
-def rising(slope: float) -> Weights:
-    """Weights that rise along each trajectory, by a sigmoid over its length.
-
-        w[i] = 1 / (1 + exp(-slope * (2 i / (m - 1) - 1))),   i = 0 .. m - 1;   1/2 if m = 1
-
-    Example:
-        >>> batch = Batch.from_steps(group=[0] * 3, trajectory=[0] * 3, reward=[0.0] * 3)
-        >>> rising(np.log(3.0))(batch).values.round(6)
-        array([0.25, 0.5 , 0.75])
-    """
-
-    def weights(batch: Batch) -> Column:
-        owner = batch.trajectory_of_step
-        last = (segments.count(owner, batch.size("trajectory")) - 1)[owner]
-        along = np.where(last > 0, 2.0 * segments.position(owner) / np.maximum(last, 1) - 1.0, 0.0)
-        return Column.of("step", 1.0 / (1.0 + np.exp(-slope * along)))
-
-    return weights
-
-
-def weighted(term: Term, how: Weights) -> Term:
-    """The weighted mean of a step term over each trajectory.
-
-        y = sum of w[t] x[t] / sum of w[t]
-
-    Missing where a step or a weight is missing, where the play failed, and without steps. With weights
-    that are all 0 it is 0.
-
-    Args:
-        how: weights of steps, none below 0: a step term, or a function such as `rising(slope)`.
-
-    Example:
-        >>> from guerdon.rewards import fact
-        >>> batch = Batch.from_steps(group=[0] * 3, trajectory=[0] * 3, reward=[0.0, 0.0, 3.0])
-        >>> weighted(fact("reward"), rising(np.log(3.0)))(batch).values.round(6)
-        array([1.5])
-    """
-
-    def average(batch: Batch) -> Column:
-        column, weight = term(batch), how(batch)
-        need_level("weighted", term.name, column, "step")
-        need_level("weighted", "how", weight, "step")
-        w, owner, n = weight.filled(0.0), batch.trajectory_of_step, batch.size("trajectory")
-        if (w < 0).any():
-            raise ShapeError("weighted: a weight is below 0; weights say how much a step counts; clip them")
-        whole = segments.total(w, owner, n)
-        lost = segments.total((~(column.valid & weight.valid)).astype(np.float64), owner, n)
-        some = segments.count(owner, n) > 0
-        values = segments.total(w * column.filled(0.0), owner, n) / np.where(whole > 0, whole, 1.0)
-        return floats(column, values, (lost == 0) & some & ~failed(batch), "trajectory")
-
-    return Term(f"weighted({term.name})", average, term.observers)

@@ -49,7 +49,7 @@ class Measured:
 
     Example:
         >>> str(Measured("share", (0.25, 0.5, 0.75)))
-        'share 0.5 [-0.121, 1.12]'
+        'share: 0.5 [-0.121, 1.12]'
     """
 
     name: str
@@ -102,7 +102,7 @@ class Measured:
         return f"{self.mean:.3g} [{low:.3g}, {high:.3g}]"
 
     def __str__(self) -> str:
-        return f"{self.name} {self.number()}"
+        return f"{self.name}: {self.number()}"
 
 
 @dataclass(frozen=True)

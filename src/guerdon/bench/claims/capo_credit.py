@@ -58,7 +58,8 @@ def run(seed: int, effort: Effort) -> Result:
                and not found[f"majority, noise {noise:g}"].above(control)]  # fmt: skip
     where = f"from a noise of {min(crossed):g} on" if crossed else "at no noise tried"
     return Result(
-        figure, control, figure.above(control), tuple(found.values()),
+        figure.named("rank correlation with right steps, majority, noise 0.1"),
+        control.named("rank correlation with right steps, outcome alone"), figure.above(control), tuple(found.values()),
         f"Rank correlation of the credit with which of {STEPS} steps were right, {JUDGES} readings of a judge that "
         "errs either way. Holds if a judge that errs one time in ten says more than the outcome; by majority it "
         f"says no more {where}.",

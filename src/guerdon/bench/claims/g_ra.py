@@ -16,7 +16,7 @@ from guerdon.rewards import fact, gate, total
 WORK, BUSY, SUBMIT = range(3)
 LEVELS, HORIZON, BUDGET = 3, 20, 120_000
 SOLVED, UNSOLVED = LEVELS + 1, LEVELS + 2
-WORTH = (0.1, 1.0, 4.0)  # of a play that is busy to the end; a solved task is worth 1
+WORTH = (0.1, 1.0, 2.0, 4.0)  # of a play that is busy to the end; a solved task is worth 1
 Array = np.ndarray
 
 
