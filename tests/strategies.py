@@ -85,6 +85,11 @@ REAL = ("step_score", "path_score", "value", "next_value")
 BINARY = ("wrong",)
 VECTORS = {"features": 2, "wrong_votes": 3, "passed": 4, "satisfied": 3, "q_values": 2, "values": 2}
 OF_PLAYS = ("greedy_outcome", "length_score", "writing_score", "format_score")
+# What shaped rewards read. Of a path: where it is, how far off, what it broke; of an action: its kind, and whether
+# it was of use (missing where it was of another kind). Of a play: a proxy, what it cost, what a second verifier said.
+PATH = ("lane_distance", "overspeed", "comfort", "centre_distance")
+MARKS = ("near_miss", "violation", "stopped", "tool_used", "searched", "selected", "cropped")
+BY_KIND = {"useful": "searched", "hit": "selected", "overlap": "cropped", "tool_score": "tool_used"}
 
 
 def signals(batch: Batch, rng, gaps, lost) -> Batch:
@@ -115,7 +120,39 @@ def signals(batch: Batch, rng, gaps, lost) -> Batch:
     columns["logprob"] = Column("token", -eighths(0, 16, tokens), sampled)
     columns["influence"] = Column("token", eighths(-8, 8, tokens), sampled & ~lost_token)
     columns["divergence"] = Column("token", eighths(0, 8, tokens), sampled & ~lost_token)
-    return batch.with_columns(**columns).with_relations(pairs=pairs(batch.group_of_trajectory, rng))
+    batch = batch.with_columns(**columns).with_relations(pairs=pairs(batch.group_of_trajectory, rng))
+    return shaped(batch, rng.spawn(1)[0], lost)
+
+
+def shaped(batch: Batch, rng, lost) -> Batch:
+    """What shaped rewards read, from a stream of its own, so that the columns above stay as they are."""
+    n, plays, groups, tokens = (batch.size(level) for level in ("step", "trajectory", "group", "token"))
+
+    def eighths(low: int, high: int, size) -> np.ndarray:
+        return rng.integers(low, high + 1, size) / 8
+
+    def there(share: float = 0.05) -> np.ndarray:
+        return ~lost & (rng.random(n) >= share)
+
+    columns = {name: Column("step", eighths(0, 8, n), there()) for name in PATH}
+    columns["distance"] = Column("step", np.maximum(eighths(-4, 8, n), 0.0), there())
+    marks = {name: rng.random(n) < 0.3 for name in MARKS}
+    columns |= {name: Column("step", mark.astype(float), ~lost) for name, mark in marks.items()}
+    for name, kind in BY_KIND.items():
+        scores = eighths(-8, 8, n) if name == "tool_score" else eighths(0, 1, n) * 8
+        columns[name] = Column("step", scores, there(0.02) & marks[kind])
+    right, known = batch["outcome"].values > 0, batch["outcome"].valid
+    checked = known & ~right & (rng.random(plays) < 0.6)
+    columns["appeal"] = Column("trajectory", (rng.random(plays) < 0.3).astype(float), checked)
+    columns["flawed"] = Column("trajectory", (rng.random(plays) < 0.4).astype(float), known & right)
+    columns["well_formed"] = Column.of("trajectory", (rng.random(plays) < 0.8).astype(float))
+    columns |= {name: Column.of("trajectory", eighths(0, 8, plays)) for name in ("grounding", "retrieval_score")}
+    columns["proxy"] = Column.of("trajectory", eighths(-16, 16, plays))
+    columns["cost"] = Column("trajectory", eighths(0, 32, plays), known)
+    columns["needs_tool"] = Column.of("group", (rng.random(groups) < 0.6).astype(float))
+    columns["reference_scores"] = Column.of("group", eighths(-16, 16, (groups, 3)))
+    columns["logprob_alone"] = Column("token", -eighths(0, 16, tokens), batch["logprob"].valid)
+    return batch.with_columns(**columns)
 
 
 def nodes(batch: Batch, rng) -> np.ndarray:

@@ -8,25 +8,63 @@ from pathlib import Path
 
 import pytest
 
+from guerdon import credit, recipes
+from strategies import BINARY, OF_PLAYS, REAL, UNIT, VECTORS
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
+RECIPES = (ROOT / "docs" / "recipes.md").read_text()
 
 
 def test_the_twenty_lines_print_what_stands_beside_them():
-    code = re.search(r"```python\n(.*?)```", README, re.S).group(1)
-    shown = re.findall(r"print\(.*#.*?(\[[-0-9. ]+\])", code)
+    assert len(shown_and_said(README)) == 4
+
+
+@pytest.mark.parametrize(("name", "shown"), [("credit", 11), ("recipes", 1)])
+def test_a_page_runs_from_top_to_bottom_and_prints_what_stands_beside(name, shown):
+    assert len(shown_and_said((ROOT / "docs" / f"{name}.md").read_text())) == shown
+
+
+def shown_and_said(page: str) -> list:
+    """Runs the page's blocks of Python in order; each `print(...)  # [numbers]` has to print these numbers."""
+    code = "\n".join(re.findall(r"```python\n(.*?)```", page, re.S))
+    shown = re.findall(r"^print\(.*#[^\[\n]*(\[[-0-9., ]+\])", code, re.M)
     said = io.StringIO()
     with contextlib.redirect_stdout(said):
-        exec(compile(code, "README.md", "exec"), {})
-    assert len(shown) == 3
+        exec(compile(code, "page", "exec"), {"__name__": "page"})
     assert [numbers(line) for line in said.getvalue().splitlines()] == [numbers(text) for text in shown]
+    return shown
 
 
 def numbers(text):
     return [float(x) for x in re.findall(r"-?\d+\.?\d*", text)]
 
 
-@pytest.mark.parametrize("page", sorted(set(re.findall(r"\]\(([\w./-]+\.md)\)", README))))
+# The pages say what there is.
+
+
+def test_the_table_of_recipes_is_up_to_date():
+    from guerdon.cli.recipes import as_markdown
+
+    rows = [recipes.get(name) for name in recipes.names()]
+    assert as_markdown(rows) in RECIPES, "guerdon recipes --markdown prints the table of docs/recipes.md"
+
+
+def test_every_column_that_a_recipe_needs_is_in_the_vocabulary():
+    table = RECIPES[RECIPES.index("## The columns that recipes read") : RECIPES.index("## Told")]
+    named = {name for line in table.splitlines() if line.startswith("| `") for name in re.findall(r"`(\w+)`", line)}
+    needed = {name for recipe in map(recipes.get, recipes.names()) for name in recipe.needs}
+    assert needed - named == set()
+    assert {*UNIT, *REAL, *BINARY, *VECTORS, *OF_PLAYS} - named == set()
+
+
+def test_every_primitive_is_on_the_page_of_credit():
+    page = (ROOT / "docs" / "credit.md").read_text()
+    types = {"Baseline", "Clock", "Form", "History", "Key", "Keys", "Scale", "Signal"}  # said by what they are made of
+    assert [name for name in credit.__all__ if name not in types and not re.search(rf"\b{name}\b", page)] == []
+
+
+@pytest.mark.parametrize("page", sorted(set(re.findall(r"\]\(([\w./-]+\.md)[)#]", README))))
 def test_every_page_that_the_readme_links_is_there(page):
     assert (ROOT / page).is_file()
 

@@ -15,7 +15,7 @@ What comes after that needs torch and lives in `guerdon.objectives`, `guerdon.po
 `guerdon.training`; importing `guerdon` loads none of it.
 """
 
-from guerdon import credit, environments, evidence, recipes, rewards, segments
+from guerdon import bench, credit, environments, evidence, recipes, rewards, segments
 from guerdon.batch import Batch, Column
 from guerdon.credit import Credit, assign, center, centred, gae, step_term, to_go
 from guerdon.errors import GuerdonError
@@ -34,7 +34,7 @@ STAGES = (
 
 __all__ = [
     "STAGES", "Batch", "Column", "Credit", "Ended", "GuerdonError", "Recipe", "Step", "Task", "Term",
-    "Trajectory", "Verdict", "assign", "center", "centred", "credit", "environments", "evidence", "fact",
+    "Trajectory", "Verdict", "assign", "bench", "center", "centred", "credit", "environments", "evidence", "fact",
     "gae", "gate", "interpolated", "observe", "potential", "read_batch", "read_jsonl", "recipes", "reward",
     "rewards", "segments", "step_term", "student", "to_go", "total", "wilson", "write_batch", "write_jsonl",
 ]  # fmt: skip

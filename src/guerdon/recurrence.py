@@ -18,6 +18,7 @@ Array = np.ndarray
 BLOCK = 72
 WIDTH = 4096  # blocks that are gone through side by side: a place of each fits the cache
 Step = Callable[[Array, int], object]
+Columns = list[Array]
 
 
 def linear(x: Array, decay: Array, end: Array, *, overwrite: bool = False) -> Array:
@@ -33,24 +34,23 @@ def linear(x: Array, decay: Array, end: Array, *, overwrite: bool = False) -> Ar
         array([1.5, 1. , 5. ])
     """
     table = _blocks(x, end, overwrite)
-    fade = _blocks(decay, end) if decay.ndim else np.broadcast_to(decay, table.shape)
+    fade = (_blocks(decay, end),) if decay.ndim else ()
+    one = None if decay.ndim else float(decay)
 
-    def step(rows: slice) -> Step:
-        here, by = list(table[rows].T), list(fade[rows].T) if decay.ndim else [float(decay)] * table.shape[1]
-
+    def step(here: Columns, by: Columns | None = None) -> Step:
         def back(y: Array, t: int) -> None:
-            y *= by[t]
+            y *= one if by is None else by[t]
             y += here[t]
 
         return back
 
     def over(head: Array, closed: Array) -> Array:
-        through = np.multiply.reduce(fade, axis=1) if decay.ndim else decay ** table.shape[1]
+        through = one ** table.shape[1] if one is not None else np.multiply.reduce(fade[0], axis=1)
         return linear(head, np.asarray(through), closed)
 
     def heads(row: Array, column: Array) -> Array:
-        if decay.ndim:
-            return _heads(table, row, column, step, 0.0)
+        if one is None:
+            return _heads((table, *fade), row, column, step, 0.0)
         inside, at = np.unique(row, return_index=True)  # a row is a sum up to the first end in it
         power = decay ** np.arange(table.shape[1])
         head = np.einsum("ij,j->i", table, power)
@@ -59,7 +59,7 @@ def linear(x: Array, decay: Array, end: Array, *, overwrite: bool = False) -> Ar
         return head
 
     with np.errstate(invalid="ignore"):  # what stands beyond an end is multiplied before it is left out
-        return _backward(table, end + (table.size - len(x)), step, heads, over)[table.size - len(x) :]
+        return _backward((table, *fade), end + (table.size - len(x)), step, heads, over)[table.size - len(x) :]
 
 
 def least(x: Array, end: Array) -> Array:
@@ -71,14 +71,13 @@ def least(x: Array, end: Array) -> Array:
     """
     table = _blocks(x, end)
 
-    def step(rows: slice) -> Step:
-        here = list(table[rows].T)
+    def step(here: Columns) -> Step:
         return lambda y, t: np.minimum(y, here[t], out=y)
 
     def heads(row: Array, column: Array) -> Array:
-        return _heads(table, row, column, step, np.inf)
+        return _heads((table,), row, column, step, np.inf)
 
-    return _backward(table, end + (table.size - len(x)), step, heads, least)[table.size - len(x) :]
+    return _backward((table,), end + (table.size - len(x)), step, heads, least)[table.size - len(x) :]
 
 
 def _blocks(x: Array, end: Array, overwrite: bool = False) -> Array:
@@ -89,7 +88,7 @@ def _blocks(x: Array, end: Array, overwrite: bool = False) -> Array:
     size = max(min(BLOCK, len(x)), 1)
     if len(end) and end[0] < 2 * BLOCK and (np.diff(end) == end[0] + 1).all():
         size = int(end[0]) + 1
-    if overwrite and len(x) % size == 0:
+    if overwrite and x.dtype == np.float64 and len(x) % size == 0:
         return x.reshape(-1, size)
     table = np.empty((-(-len(x) // size), size))
     flat = table.reshape(-1)
@@ -99,51 +98,68 @@ def _blocks(x: Array, end: Array, overwrite: bool = False) -> Array:
 
 
 def _backward(
-    table: Array,
+    tables: tuple[Array, ...],
     end: Array,
-    step: Callable[[slice], Step],
+    step: Callable[..., Step],
     heads: Callable[[Array, Array], Array],
     over: Callable[[Array, Array], Array],
 ) -> Array:
-    """The recurrence y[t] = step(y[t+1], t), where y = x at each segment's last place; flat, in the table's memory.
+    """The recurrence y[t] = step(y[t+1], t), where y = x at each segment's last place; flat, in the first table's memory.
 
     Args:
-        step: for some rows, what turns the y of one column into that of the column before, in place.
+        tables: the values, and what else a step reads: a decay for each value.
+        step: for the columns of some rows of the tables, what turns the y of one column into that of the
+            column before, in place.
         heads: takes the rows and columns of the ends, and gives the y at the first place of each
             block if nothing followed it.
         over: the same recurrence over whole blocks: takes the heads, and the blocks in which a segment ends.
     """
+    table = tables[0]
     row, column = np.divmod(end, table.shape[1])
+    inside = column < table.shape[1] - 1
     ahead = np.zeros(len(table))
-    if np.count_nonzero(column == table.shape[1] - 1) < len(table):  # a segment goes on into the next block
+    if len(end) - np.count_nonzero(inside) < len(table):  # a segment goes on into the next block
         closed = np.zeros(len(table), bool)
         closed[row] = True
         ahead[:-1] = over(heads(row, column), np.flatnonzero(closed))[1:]
-    for rows, t, y in _columns(table, row, column, step, ahead):
-        table[rows, t] = y
+    cut, at = np.unique(row[inside], return_inverse=True)
+    if 2 * len(cut) > len(table):
+        _run(tables, row, column, step, ahead)
+    else:  # the few blocks that an end cuts are gone through apart, so that the others need not look for ends
+        apart = tuple(t[cut] for t in tables)
+        _run(apart, at, column[inside], step, ahead[cut])
+        _run(tables, row[~inside], column[~inside], step, ahead)
+        table[cut] = apart[0]
     return table.reshape(-1)
 
 
-def _heads(table: Array, row: Array, column: Array, step: Callable[[slice], Step], nothing: float) -> Array:
+def _run(tables: tuple[Array, ...], row: Array, column: Array, step: Callable[..., Step], ahead: Array) -> None:
+    """Puts y in the place of the values."""
+    for rows, t, y in _columns(tables, row, column, step, ahead):
+        tables[0][rows, t] = y
+
+
+def _heads(tables: tuple[Array, ...], row: Array, column: Array, step: Callable[..., Step], nothing: float) -> Array:
     """What each block hands on if it is handed `nothing`, which changes nothing."""
-    head = np.empty(len(table))
-    for rows, t, y in _columns(table, row, column, step, np.full(len(table), nothing)):
+    head = np.empty(len(tables[0]))
+    for rows, t, y in _columns(tables, row, column, step, np.full(len(head), nothing)):
         if t == 0:
             head[rows] = y
     return head
 
 
 def _columns(
-    table: Array, row: Array, column: Array, step: Callable[[slice], Step], ahead: Array
+    tables: tuple[Array, ...], row: Array, column: Array, step: Callable[..., Step], ahead: Array
 ) -> Iterator[tuple[slice, int, Array]]:
     """The columns of `_backward`, last first, some rows at a time: the rows, the column, y there."""
+    table = tables[0]
     for low in range(0, len(table), WIDTH):
         rows = slice(low, min(low + WIDTH, len(table)))
         some = slice(*np.searchsorted(row, (rows.start, rows.stop)))
         order = np.argsort(column[some].astype(np.uint8), kind="stable")
         closed = row[some][order]
         upto = np.append(0, np.cumsum(np.bincount(column[some], minlength=table.shape[1]))).tolist()
-        y, back = ahead[rows].copy(), step(rows)
+        y, back = ahead[rows].copy(), step(*(list(t[rows].T) for t in tables))
         for t in range(table.shape[1] - 1, -1, -1):
             back(y, t)
             if upto[t] < upto[t + 1]:

@@ -1,6 +1,7 @@
 """The measurement as a folder: whole, resumed, and refused where another's results lie."""
 
 import json
+import multiprocessing
 
 import numpy as np
 import pytest
@@ -96,3 +97,14 @@ def test_the_summary_by_hand():
     assert (found["worst"]["value"], found["worst"]["stage"]) == (0.5, "late")
     assert found["high"] / found["ratio"] == pytest.approx(np.exp(np.log(4) / 2 / 2))
     assert summary([row(None, 0, 0)])[0]["ratio"] is None
+
+
+def test_what_is_stopped_leaves_no_process_behind(tmp_path):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    before = set(multiprocessing.active_children())
+    with pytest.raises(KeyboardInterrupt):
+        study(tmp_path / "out", ["gigpo"], ["submit"], Options(64, 2.0**20), "", stop, 1)
+    assert set(multiprocessing.active_children()) <= before
+    assert not (tmp_path / "out" / "results.json").exists()

@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from guerdon import recipes
-from launch import WORLD, run, train
+from launch import WORLD, train
 
 
 def sentence(said, code, *words):
@@ -167,31 +166,6 @@ def test_debug_shows_the_traceback_wherever_it_stands(cli, tmp_path):
 
 
 # What there is.
-
-
-def test_recipes_lists_every_recipe():
-    said = run("recipes")
-    assert said.code == 0 and said.err == ""
-    first = [line.split()[0] for line in said.out.splitlines()]
-    assert first == ["recipe", *recipes.names()]
-    assert "a perfect step judge" in said.out and "…" not in said.out
-
-
-def test_recipes_as_json(cli):
-    rows = json.loads(cli("recipes", "--json").out)
-    assert [r["name"] for r in rows] == list(recipes.names())
-    by_name = {r["name"]: r for r in rows}
-    assert by_name["milestones"]["baseline"] == "grpo" and by_name["milestones"]["control"] == "milestones-control"
-    assert (
-        by_name["milestones"]["needs"] == ["outcome", "progress"] and by_name["ppo"]["numbers"]["CLIP"]["value"] == 0.2
-    )
-
-
-def test_a_recipe_shown(cli):
-    said = cli("recipes", "show", "ppo")
-    assert said.code == 0 and "arXiv:1707.06347" in said.out and "verl clip_ratio" in said.out
-    assert json.loads(cli("recipes", "show", "ppo", "--json").out)["name"] == "ppo"
-    sentence(cli("recipes", "show", "pop"), 2, "'pop'")
 
 
 def test_help_is_exit_code_0(cli):

@@ -1,4 +1,4 @@
-"""Tails under a prior, a play's own past as baseline, anchors and phases."""
+"""Tails under a prior, a play's own past as baseline, and phases."""
 
 import numpy as np
 import pytest
@@ -7,19 +7,9 @@ from hypothesis import strategies as st
 
 from guerdon.batch import Batch, Column
 from guerdon.credit import to_go, to_go_of
-from guerdon.credit.anytime import (
-    above_anchor,
-    above_past,
-    elapsed,
-    only_last,
-    past_mean,
-    phase_weight,
-    prior,
-    rising,
-    tail,
-)
+from guerdon.credit.anytime import above_past, elapsed, past_mean, phase_weight, stopping_prior, weighted_to_go
 from guerdon.errors import LevelError, ShapeError
-from guerdon.rewards import fact, uniform
+from guerdon.rewards import fact, only_last, rising, uniform
 from strategies import ragged_batches
 
 PROBE = fact("probe")
@@ -27,7 +17,7 @@ PROBE = fact("probe")
 
 @given(ragged_batches(), st.sampled_from([uniform, rising, only_last]))
 def test_a_prior_adds_up_to_one(batch, how):
-    assert np.bincount(batch.trajectory_of_step, prior(how)(batch).values) == pytest.approx(1.0)
+    assert np.bincount(batch.trajectory_of_step, stopping_prior(how)(batch).values) == pytest.approx(1.0)
 
 
 @given(ragged_batches())
@@ -35,9 +25,9 @@ def test_priors_by_hand(batch):
     length = np.bincount(batch.trajectory_of_step)
     turn = np.concatenate([np.arange(k) for k in length])
     whole = length[batch.trajectory_of_step]
-    assert prior()(batch).values == pytest.approx(1 / whole)
-    assert prior(rising)(batch).values == pytest.approx((turn + 1) / (whole * (whole + 1) / 2))
-    assert prior(only_last)(batch).values == pytest.approx((turn == whole - 1) * 1.0)
+    assert stopping_prior()(batch).values == pytest.approx(1 / whole)
+    assert stopping_prior(rising)(batch).values == pytest.approx((turn + 1) / (whole * (whole + 1) / 2))
+    assert stopping_prior(only_last)(batch).values == pytest.approx((turn == whole - 1) * 1.0)
     assert elapsed()(batch).values == pytest.approx(turn / whole)
 
 
@@ -60,7 +50,7 @@ def test_a_long_past_does_not_overflow():
 
 @given(ragged_batches(), st.sampled_from([uniform, rising, only_last]))
 def test_the_tail_of_a_prior(batch, how):
-    a, mass = tail(PROBE, prior(how))(batch), prior(how)(batch).values
+    a, mass = weighted_to_go(PROBE, stopping_prior(how))(batch), stopping_prior(how)(batch).values
     weighed = batch.with_columns(weighed=Column("step", mass * batch["probe"].filled(0.0), batch["probe"].valid))
     plain = to_go_of(fact("weighed"))(weighed)
     assert a.values == pytest.approx(plain.values) and (a.valid == plain.valid).all()
@@ -69,24 +59,15 @@ def test_the_tail_of_a_prior(batch, how):
 @given(ragged_batches(missing=False, ends=False))
 def test_a_play_that_goes_on_as_it_was_is_not_above_its_past(batch):
     flat = batch.with_columns(probe=Column.of("step", np.full(batch.size("step"), 0.75)))
-    a = above_past(PROBE, prior())(flat).values
+    a = above_past(PROBE, stopping_prior())(flat).values
     assert a == pytest.approx(0, abs=1e-12)
 
 
 @given(ragged_batches())
 def test_a_shift_of_all_probes_does_not_move_what_is_above_the_past(batch):
     shifted = batch.with_columns(probe=Column("step", batch["probe"].values + 3.0, batch["probe"].valid))
-    a, b = above_past(PROBE, prior(rising))(batch), above_past(PROBE, prior(rising))(shifted)
+    a, b = above_past(PROBE, stopping_prior(rising))(batch), above_past(PROBE, stopping_prior(rising))(shifted)
     assert b.values == pytest.approx(a.values, abs=1e-9) and (a.valid == b.valid).all()
-
-
-@given(ragged_batches())
-def test_above_an_anchor(batch):
-    a = above_anchor(fact("outcome"), fact("history_mean"))(batch)
-    outcome, usual, owner = batch["outcome"], batch["history_mean"].values, batch.trajectory_of_step
-    away = np.where(outcome.valid, outcome.values - usual[batch.group_of_trajectory], 0.0)
-    assert a.values == pytest.approx(away[owner]) and (a.valid == outcome.valid[owner]).all()
-    assert above_anchor(fact("outcome"), fact("history_mean")).compares == {"history"}
 
 
 @given(ragged_batches(missing=False), st.floats(0.5, 1), st.floats(0.1, 5))
@@ -134,4 +115,4 @@ def test_a_past_that_fades_backwards_is_refused():
 
 def test_a_probe_of_plays_is_refused():
     with pytest.raises(LevelError, match="at_end"):
-        tail(fact("outcome"), prior())(steps())
+        weighted_to_go(fact("outcome"), stopping_prior())(steps())

@@ -6,22 +6,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guerdon.batch import Batch, Column
-from guerdon.credit import Std, centred, step_term
-from guerdon.credit.clean import (
+from guerdon.credit import (
+    RecentQuantile,
+    Std,
     alive,
     balanced,
+    bounded,
+    centred,
     covariance_clip,
-    group_means,
-    group_percentile,
-    group_std,
-    kept,
+    only_where,
     recalibrated,
     rescaled,
-    top,
+    step_term,
+    top_share,
 )
-from guerdon.credit.history import Recent
 from guerdon.errors import ColumnError, LevelError, ShapeError
-from guerdon.rewards import affine, fact
+from guerdon.rewards import affine, fact, group_percentile, group_std
 from strategies import ragged_batches
 
 OUTCOME = fact("outcome")
@@ -59,14 +59,19 @@ def test_where_nothing_speaks_nothing_is_rescaled():
 
 def test_the_groups_that_disagree_most_are_kept():
     batch = plays([0, 0, 1, 1, 2, 2, 3, 3], [0, 1, 0, 4, 0, 2, 0, 3])
-    keep = top(group_std(OUTCOME), 0.75)
+    keep = top_share(group_std(OUTCOME), 0.75)
     assert keep(batch).values.tolist() == [0, 1, 1, 1] and keep(batch).level == "group"
-    assert kept(PLAIN, where=keep)(batch).valid.tolist() == [False] * 2 + [True] * 6
+    assert only_where(PLAIN, where=keep)(batch).valid.tolist() == [False] * 2 + [True] * 6
 
 
 def test_items_are_kept_by_a_number_of_their_own():
     batch = plays([0, 0, 0, 0], [1, 0, 0, 1], sure=[0.9, 0.1, 0.5, np.nan])
-    assert kept(PLAIN, where=affine(fact("sure"), offset=-0.3))(batch).valid.tolist() == [True, False, True, False]
+    assert only_where(PLAIN, where=affine(fact("sure"), offset=-0.3))(batch).valid.tolist() == [
+        True,
+        False,
+        True,
+        False,
+    ]
 
 
 def test_four_wins_of_five_are_a_skew():
@@ -79,7 +84,7 @@ def test_four_wins_of_five_are_a_skew():
 def test_an_old_success_counts_for_less_when_successes_are_usual():
     old = fact("old")
     fresh = affine(old, scale=-1.0, offset=1.0)
-    baseline = group_percentile(OUTCOME, 0.5, replayed=old)
+    baseline = group_percentile(OUTCOME, 0.5, among=fresh)
     credit = recalibrated(centred(OUTCOME, weight=fresh), OUTCOME, baseline, old)
     rare = plays([0, 0, 0, 1, 1], [1, 0, 0, 0, 0], old=[1.0, 0, 0, 0, 0])
     usual = plays([0, 0, 0, 1, 1], [1, 1, 0, 1, 0], old=[1.0, 0, 0, 0, 0])
@@ -89,14 +94,15 @@ def test_an_old_success_counts_for_less_when_successes_are_usual():
 
 def test_an_old_play_below_what_is_usual_is_dropped():
     old = fact("old")
-    credit = recalibrated(PLAIN, OUTCOME, group_percentile(OUTCOME, 0.5, replayed=old), old)
+    fresh = affine(old, scale=-1.0, offset=1.0)
+    credit = recalibrated(PLAIN, OUTCOME, group_percentile(OUTCOME, 0.5, among=fresh), old)
     a = credit(plays([0, 0, 0], [0.25, 1.0, 0.5], old=[1.0, 0, 0]))
     assert a.valid.tolist() == [False, True, True] and a.values[0] == 0.0
 
 
 def test_a_running_percentile_will_do_as_baseline():
     batch = plays([0, 0, 0], [1.0, 1.0, 0.0], old=[1.0, 0, 0])
-    batch = Recent(OUTCOME).update(plays([0, 0], [0.5, 0.0])).columns(batch)
+    batch = RecentQuantile(OUTCOME).update(plays([0, 0], [0.5, 0.0])).columns(batch)
     assert recalibrated(PLAIN, OUTCOME, fact("history_mean"), fact("old"))(batch).values[0] == 0.75
 
 
@@ -135,17 +141,8 @@ def test_rescaling_written_slowly(batch, over):
 
 @given(ragged_batches(), st.floats(0.25, 4))
 def test_what_is_kept_does_not_hang_on_the_unit(batch, unit):
-    keep, other = top(group_std(OUTCOME), 0.5), top(group_std(unit * OUTCOME), 0.5)
+    keep, other = top_share(group_std(OUTCOME), 0.5), top_share(group_std(unit * OUTCOME), 0.5)
     assert keep(batch).tolist() == other(batch).tolist()
-
-
-@given(ragged_batches(), st.floats(0, 1))
-def test_top_keeps_about_its_share(batch, share):
-    column = top(fact("writing_score"), share)(batch)
-    x, n = batch["writing_score"].values, len(column)
-    chosen = column.values > 0
-    assert chosen.sum() >= np.floor(share * (n - 1))
-    assert not chosen.any() or chosen.all() or x[chosen].min() > x[~chosen].max()
 
 
 @given(ragged_batches())
@@ -164,7 +161,8 @@ def test_without_replayed_plays_nothing_is_recalibrated(batch):
 @given(ragged_batches())
 def test_replayed_plays_written_slowly(batch):
     old, outcome, group = fact("replayed"), batch["outcome"], batch.group_of_trajectory
-    a = recalibrated(PLAIN, OUTCOME, group_percentile(OUTCOME, 0.5, replayed=old), old)(batch)
+    new = affine(old, scale=-1.0, offset=1.0)
+    a = recalibrated(PLAIN, OUTCOME, group_percentile(OUTCOME, 0.5, among=new), old)(batch)
     fresh = outcome.valid & ~batch["replayed"].values
     means = [outcome.values[fresh & (group == g)].mean() for g in np.unique(group[fresh])]
     plain = PLAIN(batch)
@@ -192,37 +190,33 @@ def test_silenced_tokens_are_few_and_between_the_bounds(batch, share, seed):
 
 
 @given(ragged_batches())
-def test_group_numbers_written_slowly(batch):
-    mean, there = group_means(batch, OUTCOME)
-    std, outcome = group_std(OUTCOME)(batch), batch["outcome"]
-    for g in range(batch.size("group")):
-        x = outcome.values[(batch.group_of_trajectory == g) & outcome.valid]
-        assert there[g] == (len(x) > 0) and std.valid[g] == (len(x) > 1)
-        assert mean[g] == pytest.approx(x.mean() if len(x) else 0.0)
-        assert len(x) < 2 or std.values[g] == pytest.approx(x.std(ddof=1))
-
-
-@given(ragged_batches())
 def test_an_unscored_step_stays_unscored(batch):
     credit = centred(fact("judge_score"), by="prompt", scale=Std())
     lost = ~credit(batch).valid
-    for clean in (alive(credit), rescaled(credit), balanced(credit, 0.5), kept(credit, where=fact("writing_score"))):
+    for clean in (
+        alive(credit),
+        rescaled(credit),
+        balanced(credit, 0.5),
+        only_where(credit, where=fact("writing_score")),
+    ):
         a = clean(batch)
         assert not a.valid[lost].any() and (a.values[~a.valid] == 0).all()
 
 
-# Bad input.
+# Bounds and bad input.
+
+
+def test_a_credit_within_bounds():
+    batch = Batch.from_steps(group=[0] * 3, trajectory=[0] * 3, reward=[9.0, -9.0, 1.0])
+    assert bounded(step_term(fact("reward")), 2.0)(batch).values.tolist() == [2, -2, 1]
+    with pytest.raises(ShapeError, match="above 0"):
+        bounded(step_term(fact("reward")), 0.0)
 
 
 @pytest.mark.bad_input
 def test_steps_are_not_counted():
     with pytest.raises(LevelError, match="over is 'step'"):
         rescaled(PLAIN, over="step")
-
-
-def test_a_share_above_one_is_refused():
-    with pytest.raises(ShapeError, match="share is 75"):
-        top(OUTCOME, 75.0)
 
 
 def test_a_log_probability_per_play_is_refused():

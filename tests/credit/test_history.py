@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from guerdon.batch import Batch, Column
 from guerdon.credit import Everything, centred
-from guerdon.credit.history import Ema, History, Multiplier, Recent, standardised
+from guerdon.credit.history import Ema, History, Multiplier, RecentQuantile, standardised
 from guerdon.credit.keys import Named
 from guerdon.errors import ShapeError
 from guerdon.rewards import fact
@@ -62,7 +62,7 @@ def test_a_state_is_not_changed_by_its_update():
 
 
 def test_the_median_of_the_last_plays():
-    state = Recent(OUTCOME, plays=4)
+    state = RecentQuantile(OUTCOME, plays=4)
     state = state.update(plays([0, 0, 1], [1, 0, 0]))
     assert known(state, plays([0], [0])) == ([0.25], [pytest.approx(0.5**0.5)])
     state = state.update(plays([0, 0], [1, 1]))  # plays 5: the oldest group of 2 is forgotten
@@ -70,7 +70,7 @@ def test_the_median_of_the_last_plays():
 
 
 def test_nothing_is_known_at_first():
-    assert known(Recent(OUTCOME), plays([0, 1], [0, 0])) == ([None, None], [None, None])
+    assert known(RecentQuantile(OUTCOME), plays([0, 1], [0, 0])) == ([None, None], [None, None])
 
 
 def test_where_nothing_was_usual_there_is_nothing_to_compare_with():
@@ -95,7 +95,7 @@ def test_a_multiplier_by_hand():
 
 
 def test_states_are_histories():
-    assert isinstance(Ema(OUTCOME), History) and isinstance(Recent(OUTCOME), History)
+    assert isinstance(Ema(OUTCOME), History) and isinstance(RecentQuantile(OUTCOME), History)
 
 
 @given(st.lists(ragged_batches(), min_size=1, max_size=4), st.floats(0, 0.99))
@@ -143,7 +143,7 @@ def test_standardised_is_blind_to_shift_and_unit(batch, shift, unit):
 
 @given(ragged_batches(), st.floats(0, 1))
 def test_recent_is_numpys_quantile_of_all_when_it_forgets_nothing(batch, q):
-    state = Recent(OUTCOME, q=q).update(batch).update(batch)
+    state = RecentQuantile(OUTCOME, q=q).update(batch).update(batch)
     outcome, group = batch["outcome"], batch.group_of_trajectory
     means = [outcome.values[outcome.valid & (group == g)].mean() for g in np.unique(group[outcome.valid])]
     found = state.columns(batch)["history_mean"]

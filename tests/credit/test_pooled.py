@@ -100,16 +100,18 @@ def test_where_no_state_recurs_it_is_the_return_less_the_mean_of_the_group(batch
 
 
 def test_a_shared_state_splits_the_credit_by_what_was_done_there():
-    """Sixteen plays pass 0, then 1; at 1 the half that goes on to 2 wins. What was done at 0 changes nothing."""
-    play = np.repeat(np.arange(16), 2)
-    wins = np.arange(16) % 2
-    reward = np.where(np.tile([False, True], 16), np.repeat(wins, 2), 0.0)
+    """All plays pass 0, then 1; at 1 the half that goes on to 2 wins. What was done at 0 changes nothing."""
+    plays = 800
+    play = np.repeat(np.arange(plays), 2)
+    wins = np.arange(plays) % 2
+    reward = np.where(np.tile([False, True], plays), np.repeat(wins, 2), 0.0)
     batch = steps(
-        group=play // 8, trajectory=play, reward=reward, state=np.tile([0, 1], 16),
-        action=np.stack([np.arange(16) // 2 % 2, wins], 1).ravel(),
+        group=play // 8, trajectory=play, reward=reward, state=np.tile([0, 1], plays),
+        action=np.stack([np.arange(plays) // 2 % 2, wins], 1).ravel(),
     )  # fmt: skip
-    credit = pooled(REWARD)(batch).values.reshape(16, 2)
-    assert credit[:, 0] == pytest.approx(np.zeros(16), abs=1e-9)
+    credit = pooled(REWARD)(batch).values.reshape(plays, 2)
+    # What is left at 0 is the doubt: half the return, times DOUBT in 808 plays.
+    assert np.abs(credit[:, 0]) == pytest.approx(np.full(plays, 0.5 * 8 / 808))
     assert credit[:, 1] == pytest.approx(wins - 0.5)
 
 
@@ -117,7 +119,7 @@ def test_what_the_key_leaves_out_is_found_in_the_plays():
     """The door decides, the corridor does not say which door it was: all credit belongs to the door."""
     world = chain(4)
     logits = np.zeros((world.keys, world.actions))
-    plays = Player(world, tabular.softmax(logits)[world.key]).play(16, np.random.default_rng(0))
+    plays = Player(world, tabular.softmax(logits)[world.key]).play(32, np.random.default_rng(0))
     credit = pooled(REWARD)(to_batch(world, plays, observed=True)).values
     door = plays.time == 0
     left, right = (door & (plays.action == a) for a in (0, 1))

@@ -6,13 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guerdon.batch import Batch, Column
-from guerdon.credit import Std, Turn, centred, gae_of, modulate, step_term, to_go_of
+from guerdon.credit import Std, Turn, centred, gae_of, modulate, to_go_of
 from guerdon.credit.tree import (
     PathProbability,
     among_siblings,
     at_depth,
     backup,
-    bounded,
     branch_values,
     first_through,
     node_mean,
@@ -247,13 +246,6 @@ def repeated(batch: Batch, plays: np.ndarray) -> Batch:
     columns = {n: c.take(steps if c.level == "step" else plays) for n, c in batch.columns.items()
                if c.level in ("step", "trajectory")}  # fmt: skip
     return Batch(np.zeros(0, int), owner, batch.group_of_trajectory[plays], columns)
-
-
-def test_a_credit_within_bounds():
-    batch = Batch.from_steps(group=[0] * 3, trajectory=[0] * 3, reward=[9.0, -9.0, 1.0])
-    assert bounded(step_term(fact("reward")), 2.0)(batch).values.tolist() == [2, -2, 1]
-    with pytest.raises(ShapeError, match="above 0"):
-        bounded(step_term(fact("reward")), 0.0)
 
 
 # Where a node is missing, and bad input.

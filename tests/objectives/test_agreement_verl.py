@@ -1,18 +1,27 @@
-"""Agreement with verl 0.9: its policy losses, its KL penalties and its aggregations, values and gradients."""
+"""Agreement with verl 0.9.1: every registered policy loss, its KL penalties, its aggregations; values and gradients.
 
+What differs by design is in the tests whose names say so, with both numbers.
+"""
+
+import math
 import warnings
+from dataclasses import replace
 
 import pytest
 import torch
 
 from guerdon import objectives as o
-from guerdon.objectives import Clipped, SequenceRatio, Stream, TokenGradient
+from guerdon.objectives import Clipped, Reinforce, SequenceRatio, Stream, TokenGradient
+from guerdon.objectives.regularise import Given
 
 AGGREGATIONS = [
     ("token-mean", o.TokenMean()),
     ("seq-mean-token-mean", o.SequenceMean()),
     ("seq-mean-token-sum-norm", o.ConstantLength(9)),
+    ("seq-mean-token-sum", o.ConstantLength(1)),
+    ("token-sum", o.ConstantCount(1)),
 ]
+aggregations = pytest.mark.parametrize(("mode", "reduce"), AGGREGATIONS)
 
 
 @pytest.fixture(scope="module")
@@ -50,11 +59,24 @@ def flat(old, new, advantage, reference, mask):
     return Stream.of(*x, row, row, ref_logprob=reference[row, column])
 
 
-def config(verl, low, high, dual, mode):
-    return verl.Config(
+def config(verl, low, high, dual, mode, policy=None, **more):
+    made = verl.Config(
         strategy="fsdp", rollout_n=1, use_dynamic_bsz=True,
         clip_ratio=low, clip_ratio_low=low, clip_ratio_high=high, clip_ratio_c=dual,
-        loss_agg_mode=mode, global_batch_info={"loss_scale_factor": 9} if mode.endswith("norm") else {},
+        loss_agg_mode=mode, global_batch_info={"loss_scale_factor": 9} if mode.endswith("norm") else {}, **more,
+    )  # fmt: skip
+    for name, value in (policy or {}).items():
+        object.__setattr__(made.policy_loss, name, value)
+    return made
+
+
+def theirs_of(verl, loss, padded, mode, *bounds, policy=None, **more):
+    """(loss, metrics) of the policy loss that verl has registered under a name."""
+    old, new, advantage, _, mask = padded
+    function = verl.get_policy_loss_fn(loss)
+    return function(
+        old_log_prob=old, log_prob=new, advantages=advantage, response_mask=mask, loss_agg_mode=mode,
+        config=config(verl, *bounds, mode, policy, **more),
     )  # fmt: skip
 
 
@@ -65,7 +87,7 @@ def agree(ours, theirs, new):
     assert wanted.abs().max() > 1e-3
 
 
-@pytest.mark.parametrize(("mode", "reduce"), AGGREGATIONS)
+@aggregations
 @pytest.mark.parametrize(("low", "high", "dual"), [(0.2, 0.2, 3.0), (0.2, 0.28, 10.0), (0.1, 0.3, 1.2)])
 def test_vanilla_policy_loss(mode, reduce, low, high, dual, padded, verl):
     old, new, advantage, _, mask = padded
@@ -78,7 +100,7 @@ def test_vanilla_policy_loss(mode, reduce, low, high, dual, padded, verl):
     assert terms["dual_clipped"].item() == pytest.approx(metrics["actor/pg_clipfrac_lower"], abs=1e-6)
 
 
-@pytest.mark.parametrize(("mode", "reduce"), AGGREGATIONS)
+@aggregations
 def test_gspo_with_a_credit_per_token(mode, reduce, padded, verl):
     old, new, advantage, _, mask = padded
     theirs, metrics = verl.compute_policy_loss_gspo(
@@ -99,6 +121,111 @@ def test_gspo_with_a_credit_per_sequence_is_the_plain_sequence_ratio(padded, ver
     sequence = flat(old, new, advantage, reference, mask)
     ours, _ = Clipped(0.1, 0.1, ratio=SequenceRatio(), reduce=o.SequenceMean())(sequence)
     agree(ours, theirs, new)
+
+
+COVERED = {
+    "vanilla", "gspo", "gpg", "cispo", "sapo", "geo_mean", "dppo_tv", "dppo_kl", "dro", "bypass_mode", "clip_cov", "kl_cov",
+}  # fmt: skip
+
+
+def test_these_are_all_its_policy_losses(verl):
+    assert set(verl.POLICY_LOSS_REGISTRY) == COVERED
+
+
+@aggregations
+def test_gpg_is_the_plain_policy_gradient(mode, reduce, padded, verl):
+    theirs, _ = theirs_of(verl, "gpg", padded, mode, 0.2, 0.2, 3.0)
+    ours, _ = Reinforce(reduce=reduce)(flat(*padded))
+    agree(ours, theirs, padded[1])
+
+
+@aggregations
+@pytest.mark.parametrize(("low", "high"), [(0.2, 0.28), (1.0, 4.0), (0.1, 0.3)])
+def test_cispo(mode, reduce, low, high, padded, verl):
+    theirs, metrics = theirs_of(verl, "cispo", padded, mode, low, high, 3.0)
+    ours, terms = Reinforce(o.Bounded(low, high), reduce=reduce)(flat(*padded))
+    agree(ours, theirs, padded[1])
+    assert terms["ratio_clipped"].item() == pytest.approx(metrics["actor/pg_clipfrac"], abs=1e-6)
+
+
+@pytest.mark.parametrize(("hot", "cold"), [(1.0, 1.05), (0.5, 3.0)])
+@pytest.mark.parametrize("mode", ["token-mean", "seq-mean-token-mean"])
+def test_sapo_averages_by_trajectory_whatever_it_is_told(mode, hot, cold, padded, verl):
+    theirs, _ = theirs_of(verl, "sapo", padded, mode, 0.2, 0.2, 3.0, tau_pos=hot, tau_neg=cold)
+    ours, _ = o.SoftClipped(hot, cold)(flat(*padded))
+    agree(ours, theirs, padded[1])
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.4, 0.4), (0.1, 0.3)])
+def test_geo_mean(low, high, padded, verl):
+    """Its clip looks at the credit of each token; its loss takes the mean of the credits, as the reduction does here."""
+    theirs, metrics = theirs_of(verl, "geo_mean", padded, "not read", low, high, 3.0)
+    s = flat(*padded)
+    ours, _ = Clipped(1.0, math.inf, ratio=o.GeometricRatio(low, high), reduce=o.SequenceMean())(s)
+    agree(ours, theirs, padded[1])
+    out = (s.log_ratio() != s.log_ratio().clamp(-low, high)).double()
+    for name, side in (("", s.advantage > 0), ("_lower", s.advantage < 0)):
+        assert s.token_mean(out * side).item() == pytest.approx(metrics[f"actor/pg_clipfrac{name}"], abs=1e-6)
+
+
+def likely(padded):
+    """The same with chances below one: the trust regions read chances, not ratios."""
+    old, new, *rest = padded
+    return old - 0.05, new.detach().clamp(max=-0.01).requires_grad_(), *rest
+
+
+@aggregations
+@pytest.mark.parametrize(
+    ("name", "low", "high", "cap", "distance"),
+    [
+        ("dppo_tv", 0.1, 0.15, 3.0, o.TotalVariation()),
+        ("dppo_tv", 0.02, 0.01, 1.1, o.TotalVariation()),
+        ("dppo_kl", 0.02, 0.05, 3.0, o.BinaryKL()),
+        ("dppo_kl", 0.002, 0.001, 20.0, o.BinaryKL()),
+    ],
+)
+def test_dppo(mode, reduce, name, low, high, cap, distance, padded, verl):
+    padded = likely(padded)
+    theirs, metrics = theirs_of(verl, name, padded, mode, low, high, cap)
+    s, weight = flat(*padded), o.Within(low, high, distance, cap)
+    ours, _ = Reinforce(weight, reduce=reduce)(s)
+    agree(ours, theirs, padded[1])
+    outside = (weight(s.log_ratio().detach(), s) == 0).double()
+    assert s.token_mean(outside).item() == pytest.approx(metrics["actor/pg_clipfrac"], abs=1e-6)
+    assert 0 < metrics["actor/pg_clipfrac"] < 1
+
+
+@aggregations
+@pytest.mark.parametrize("beta", [0.1, 2.0])
+def test_dro_is_the_plain_policy_gradient_and_a_pull_to_the_old_policy(mode, reduce, beta, padded, verl):
+    theirs, _ = theirs_of(verl, "dro", padded, mode, 0.2, 0.2, 3.0, policy={"dro_beta": beta})
+    objective = Reinforce(reduce=reduce) + o.KL(beta, o.K2(), reduce, reference=Given("old_logprob"))
+    agree(objective(flat(*padded))[0], theirs, padded[1])
+
+
+def bypass(**more):
+    return {"rollout_correction": {"rollout_rs": None, "rollout_is_batch_normalize": False, **more}}
+
+
+@aggregations
+@pytest.mark.parametrize(
+    ("told", "objective"),
+    [
+        ({"loss_type": "ppo_clip"}, lambda reduce: Clipped(0.2, 0.28, reduce=reduce, dual=3.0)),
+        ({"loss_type": "reinforce", "rollout_is": None}, lambda reduce: Reinforce(reduce=reduce)),
+        (
+            {"loss_type": "reinforce", "rollout_is": "token", "rollout_is_threshold": 2.0},
+            lambda reduce: Reinforce(o.Bounded(1.0, 1.0), reduce=reduce),
+        ),
+        (
+            {"loss_type": "reinforce", "rollout_is": "sequence", "rollout_is_threshold": 1.5},
+            lambda reduce: Reinforce(o.Bounded(1.0, 0.5), o.SequenceProduct(), reduce),
+        ),
+    ],
+)
+def test_bypass_mode(mode, reduce, told, objective, padded, verl):
+    theirs, _ = theirs_of(verl, "bypass_mode", padded, mode, 0.2, 0.28, 3.0, policy=bypass(**told))
+    agree(objective(reduce)(flat(*padded))[0], theirs, padded[1])
 
 
 @pytest.mark.parametrize(("name", "estimator"), [("k1", o.K1()), ("k2", o.K2()), ("k3", o.K3())])

@@ -1,56 +1,36 @@
 """Sum and Scaled: objectives add, and every objective obeys the laws that a trainer relies on."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from guerdon.errors import ColumnError
-from guerdon.objectives import (
-    K1,
-    K2,
-    K3,
-    KL,
-    Clipped,
-    ConstantLength,
-    Entropy,
-    Imitate,
-    Objective,
-    SequenceMean,
-    SequenceRatio,
-    StepMean,
-    StepRatio,
-    Stream,
-    Sum,
-    TokenGradient,
-    TokenMean,
-    TokenRatio,
-)
+from guerdon.objectives import KL, Clipped, Entropy, Objective, StepRatio, Stream, Sum
+from guerdon.objectives.base import UNITS
+from guerdon.objectives.stream import PER_PLAY, PER_TOKEN, Pairs, Top
 
-REDUCTIONS = (TokenMean(), SequenceMean(), StepMean(), ConstantLength(), ConstantLength(7))
-RATIOS = (TokenRatio(), StepRatio(), SequenceRatio(), TokenGradient(StepRatio()), TokenGradient(SequenceRatio()))
-MIXED = 0.5 * (Clipped(0.2, 0.28, reduce=SequenceMean()) + KL(0.04)) + Entropy(0.01)
-OBJECTIVES = (
-    *(Clipped(ratio=ratio, reduce=reduce) for ratio in RATIOS for reduce in REDUCTIONS),
-    Clipped(dual=3.0),
-    Clipped(0.1, 0.3, ratio=StepRatio(), dual=1.5),
-    *(KL(0.1, estimator, reduce) for estimator in (K1(), K2(), K3()) for reduce in REDUCTIONS),
-    *(Entropy(0.01, reduce) for reduce in REDUCTIONS),
-    *(Imitate(0.5, reduce=reduce) for reduce in REDUCTIONS),
-    MIXED,
-)
-every = pytest.mark.parametrize("objective", OBJECTIVES, ids=str)
+OPTIONAL = frozenset({"entropy", "ref_logprob", "teacher_logprob", "outcome", "group", "top", "pairs"})
+HELD = ("old_logprob", "advantage", "ref_logprob", "teacher_logprob")
 
 
 def learnt(stream):
     """The tensors that have a gradient, as fresh leaves, and the stream on them."""
-    leaves = [stream.logprob.detach().clone().requires_grad_(), stream.entropy.detach().clone().requires_grad_()]
+    learning = [stream.logprob, stream.entropy, *([stream.top.logprob] if stream.top is not None else [])]
+    learning += [other.logprob for other in stream.beside.values()]
+    leaves = [x.detach().clone().requires_grad_() for x in learning]
     return leaves, rebuild(stream, *leaves)
 
 
-def rebuild(s, logprob, entropy):
-    return Stream.of(
-        logprob, s.old_logprob, s.advantage, s.step, s.sequence, longest=s.longest,
-        entropy=entropy, ref_logprob=s.ref_logprob, weight=s.weight,
-    )  # fmt: skip
+def rebuild(stream, logprob, entropy, top=None, other=None):
+    top = stream.top if top is None else Top(top, stream.top.teacher_logprob)
+    beside = {name: replace(s, logprob=s.logprob if other is None else other) for name, s in stream.beside.items()}
+    return replace(stream, logprob=logprob, entropy=entropy, top=top, beside=beside)
+
+
+def all_of(stream):
+    """What `take` needs to hear to leave the streams beside as they are."""
+    return {name: torch.arange(len(s.logprob)) for name, s in stream.beside.items()}
 
 
 def gradients(loss, leaves):
@@ -61,27 +41,30 @@ def gradients(loss, leaves):
 # Laws of every objective.
 
 
-@every
-def test_gradient_is_that_of_finite_differences(objective, stream_of):
+def test_gradient_is_that_of_finite_differences(smooth_objective, stream_of):
     leaves, stream = learnt(stream_of(3, weighted=True))
-    if not isinstance(objective, Clipped) or not isinstance(objective.ratio, TokenGradient):
-        assert torch.autograd.gradcheck(lambda *x: objective(rebuild(stream, *x))[0], leaves)
-    else:  # stop-gradients are there so that the gradient is another one; see test_ratio.py
-        assert all(g.isfinite().all() for g in gradients(objective(stream)[0], leaves))
+    assert torch.autograd.gradcheck(lambda *x: smooth_objective(rebuild(stream, *x))[0], leaves)
+
+
+def test_gradient_is_finite(objective, stream):
+    leaves, stream = learnt(stream)
+    assert all(g.isfinite().all() for g in gradients(objective(stream)[0], leaves))
 
 
 def split(stream, unit, seed):
     """Three micro-batches at random, no `unit` cut in two; one of them may well be empty."""
-    owner = {"token": torch.arange(len(stream.logprob)), "step": stream.step, "sequence": stream.sequence}[unit]
+    owner = {"token": torch.arange(len(stream.logprob)), "step": stream.step, "sequence": stream.sequence}
+    owner = owner[unit] if unit != "group" else stream.group[stream.sequence]
     place = torch.randint(0, 3, (int(owner.max()) + 1,), generator=torch.Generator().manual_seed(seed))
     return [(place[owner] == k).nonzero().flatten() for k in range(3)]
 
 
-@every
 def test_micro_batches_add_up_to_the_whole(objective, stream):
     leaves, stream = learnt(stream)
     loss, terms = objective(stream)
-    parts = [objective(stream.take(index)) for index in split(stream, objective.whole, seed=len(stream.logprob))]
+    places = split(stream, objective.whole, seed=len(stream.logprob))
+    beside = {name: split(s, objective.whole, seed=1) for name, s in stream.beside.items()}
+    parts = [objective(stream.take(at, {name: x[k] for name, x in beside.items()})) for k, at in enumerate(places)]
     summed = sum(part_loss for part_loss, _ in parts)
     assert summed.item() == pytest.approx(loss.item(), abs=1e-12)
     for one, other in zip(gradients(loss, leaves), gradients(summed, leaves), strict=True):
@@ -90,22 +73,19 @@ def test_micro_batches_add_up_to_the_whole(objective, stream):
         assert sum(part[name].item() for _, part in parts) == pytest.approx(value.item(), abs=1e-7), name
 
 
-@every
 def test_a_weight_of_zero_is_a_token_that_is_not_there(objective, stream_of):
     s = stream_of(5, weighted=True)
     dropped, kept = s.weight == 0, s.weight != 0
     assert 0 < int(dropped.sum()) < len(dropped)
     junk = {name: getattr(s, name).detach().masked_fill(dropped, torch.nan) for name in ("logprob", "entropy")}
     logprob, entropy = junk["logprob"].requires_grad_(), junk["entropy"].requires_grad_()
-    other = {name: getattr(s, name).masked_fill(dropped, torch.inf) for name in ("old_logprob", "advantage")}
-    poisoned = Stream.of(
-        logprob, other["old_logprob"], other["advantage"], s.step, s.sequence, longest=s.longest,
-        entropy=entropy, ref_logprob=s.ref_logprob.masked_fill(dropped, torch.nan), weight=s.weight,
-    )  # fmt: skip
-    without = Stream.of(
-        s.logprob[kept], s.old_logprob[kept], s.advantage[kept], s.step[kept], s.sequence[kept], longest=s.longest,
-        entropy=s.entropy[kept], ref_logprob=s.ref_logprob[kept], weight=s.weight[kept],
-    )  # fmt: skip
+    held = {name: getattr(s, name) for name in HELD if getattr(s, name) is not None}
+    other = {name: x.masked_fill(dropped, torch.inf) for name, x in held.items()}
+    junk_top = Top(
+        *(x.detach().masked_fill(dropped[:, None], torch.nan) for x in (s.top.logprob, s.top.teacher_logprob))
+    )
+    poisoned, without = rebuild(replace(s, **other, top=junk_top), logprob, entropy), s.take(kept, all_of(s))
+    assert without.tokens == len(without.logprob)
     loss, terms = objective(poisoned)
     expected, expected_terms = objective(without)
     assert loss.item() == pytest.approx(expected.item(), abs=1e-12)
@@ -115,7 +95,6 @@ def test_a_weight_of_zero_is_a_token_that_is_not_there(objective, stream_of):
         assert (gradient[dropped] == 0).all()
 
 
-@every
 def test_the_parts_add_up_to_the_loss_and_every_term_is_announced(objective, stream):
     loss, terms = objective(stream)
     assert tuple(sorted(terms)) == tuple(sorted(objective.reports))
@@ -125,7 +104,6 @@ def test_the_parts_add_up_to_the_loss_and_every_term_is_announced(objective, str
     assert all(value.dim() == 0 for value in terms.values())
 
 
-@every
 def test_an_empty_micro_batch_is_a_zero_with_a_gradient(objective, stream):
     leaves, stream = learnt(stream)
     loss, terms = objective(stream.take(torch.zeros(0, dtype=torch.long)))
@@ -134,27 +112,35 @@ def test_an_empty_micro_batch_is_a_zero_with_a_gradient(objective, stream):
     assert all((g == 0).all() for g in gradients(loss, leaves))
 
 
-@every
 def test_an_empty_step_divides_by_nothing(objective):
     no_ids = torch.zeros(0, dtype=torch.long)
     leaves = [torch.zeros(0, requires_grad=True) for _ in range(2)]
-    none = torch.zeros(0)
-    s = Stream.of(leaves[0], none, none, no_ids, no_ids, entropy=leaves[1], ref_logprob=none)
+    none, top = torch.zeros(0), Top(torch.zeros(0, 3, requires_grad=True), torch.zeros(0, 3))
+    s = Stream.of(
+        leaves[0], none, none, no_ids, no_ids, entropy=leaves[1], ref_logprob=none, teacher_logprob=none, outcome=none,
+        group=no_ids, top=top, pairs=Pairs(no_ids, no_ids, none, 0),
+    )  # fmt: skip
     loss, _ = objective(s)
     loss.backward()
     assert loss.item() == 0
 
 
-@every
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 def test_low_precision_and_extreme_ratios_stay_finite(objective, dtype, stream_of):
     s = stream_of(1, dtype=torch.float32)
     sign = torch.where(torch.arange(len(s.logprob)) % 2 == 0, 1.0, -1.0)
     for far in (0.0, 50.0, 500.0):
-        columns = {"entropy": s.entropy, "ref_logprob": s.ref_logprob - far * sign}
+        columns = {"entropy": s.entropy, "outcome": s.outcome}
+        columns |= {name: getattr(s, name) - far * sign for name in ("ref_logprob", "teacher_logprob")}
         x = [column.to(dtype) for column in (s.old_logprob + far * sign, s.old_logprob, s.advantage)]
         columns = {name: column.to(dtype) for name, column in columns.items()}
-        leaves, wide = learnt(Stream.of(*x, s.step, s.sequence, **columns))
+        apart = far * torch.arange(4) * sign[:, None]
+        top = Top(
+            *((y + z).log_softmax(-1).to(dtype) for y, z in ((s.top.logprob, apart), (s.top.teacher_logprob, -apart)))
+        )
+        more = {"group": s.group, "top": top, "pairs": s.pairs}
+        leaves, wide = learnt(Stream.of(*x, s.step, s.sequence, **columns, **more))
+        wide = replace(wide, beside={"replayed": wide})
         loss, terms = objective(wide)
         assert loss.dtype == torch.float32
         assert loss.isfinite()
@@ -164,23 +150,55 @@ def test_low_precision_and_extreme_ratios_stay_finite(objective, dtype, stream_o
         assert all(g.isfinite().all() for g in gradients(objective(rebuild(wide, *wide32))[0], wide32))
 
 
-@every
+def on_meta(stream):
+    there = (*PER_TOKEN, *PER_PLAY, "tokens_of_sequence", "tokens_of_step")
+    there = {name: getattr(stream, name).to("meta") for name in there if getattr(stream, name) is not None}
+    top = Top(stream.top.logprob.to("meta"), stream.top.teacher_logprob.to("meta"))
+    pairs = Pairs(*(getattr(stream.pairs, x).to("meta") for x in ("first", "second", "preference")), stream.pairs.total)
+    return replace(stream, **there, top=top, pairs=pairs, beside={k: on_meta(s) for k, s in stream.beside.items()})
+
+
 def test_nothing_waits_for_the_device(objective, stream):
     """A meta tensor has no numbers, so reading one on the host raises."""
-    columns = ("logprob", "old_logprob", "advantage", "step", "sequence", "tokens_of_sequence", "tokens_of_step")
-    meta = {name: getattr(stream, name).to("meta") for name in (*columns, "entropy", "ref_logprob")}
-    weight = None if stream.weight is None else stream.weight.to("meta")
-    totals = {name: getattr(stream, name) for name in ("tokens", "steps", "sequences", "longest")}
-    loss, terms = objective(Stream(**meta, **totals, weight=weight))
+    loss, terms = objective(on_meta(stream))
     assert loss.is_meta
     assert all(value.is_meta for value in terms.values())
 
 
-@every
 def test_it_is_an_objective_that_can_be_compared(objective):
     assert isinstance(objective, Objective)
-    assert hash(objective) == hash(OBJECTIVES[OBJECTIVES.index(objective)])
-    assert objective.whole in ("token", "step", "sequence")
+    assert objective == replace(objective) and hash(objective) == hash(replace(objective))
+    assert objective.whole in UNITS
+
+
+def test_everything_unscored_is_a_zero_with_a_gradient(objective, stream_of):
+    leaves, stream = learnt(stream_of(6))
+    none = {name: 0 * getattr(stream, name) for name in ("tokens_of_sequence", "tokens_of_step")}
+    none |= dict.fromkeys(("tokens", "steps", "sequences", "longest"), 0)
+    beside = {name: s.take(torch.zeros(0, dtype=torch.long)) for name, s in stream.beside.items()}
+    stream = replace(stream, weight=torch.zeros_like(stream.advantage), beside=beside, **none)
+    loss, terms = objective(stream)
+    assert loss.item() == 0
+    assert all(value.item() == 0 for value in terms.values())
+    assert all((g == 0).all() for g in gradients(loss, leaves))
+
+
+def test_it_reads_what_it_says_that_it_needs(objective, stream):
+    less = replace(stream, **dict.fromkeys(OPTIONAL - objective.needs), iteration=stream.iteration)
+    less = replace(less, beside={name: s for name, s in stream.beside.items() if name in objective.needs})
+    assert objective(less)[0].item() == objective(stream)[0].item()
+
+
+def test_one_token_is_enough(objective, stream_of):
+    leaves, stream = learnt(stream_of(7))
+    first = torch.arange(1)
+    names = [name for name in PER_TOKEN if getattr(stream, name) is not None]
+    one = {name: getattr(stream, name)[:1] for name in names} | {n: getattr(stream, n)[:1] for n in PER_PLAY}
+    s = Stream.of(**one, top=stream.top.take(first), pairs=Pairs(first[:0], first[:0], torch.zeros(0), 0))
+    loss, _ = objective(s)
+    assert loss.isfinite()
+    for gradient in gradients(loss, leaves):
+        assert gradient.isfinite().all() and (gradient[1:] == 0).all()
 
 
 # Addition.

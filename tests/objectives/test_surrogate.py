@@ -1,11 +1,28 @@
-"""Clipped: REINFORCE at ratio 1, where the clip binds, the dual bound, and its measurements."""
+"""Surrogates: REINFORCE at ratio 1, where a clip binds, the dual bound, detached weights, and what is measured."""
 
+import math
 from dataclasses import replace
 
 import pytest
 import torch
 
-from guerdon.objectives import Clipped, ConstantLength, SequenceMean, Stream, TokenMean
+from guerdon.objectives import (
+    Bounded,
+    BySign,
+    Clipped,
+    ConstantLength,
+    Gamma,
+    Reinforce,
+    Same,
+    SequenceMean,
+    SequenceProduct,
+    SequenceRatio,
+    SoftClipped,
+    Stream,
+    TokenMean,
+    TotalVariation,
+    Within,
+)
 from guerdon.objectives.surrogate import k3
 
 
@@ -117,6 +134,121 @@ def test_bf16_agrees_with_float32_as_far_as_bf16_goes(stream_of):
     low, _ = Clipped()(Stream.of(*columns, s.step, s.sequence))
     high, _ = Clipped()(Stream.of(*(x.float() for x in columns), s.step, s.sequence))
     assert low.item() == pytest.approx(high.item(), rel=1e-6)
+
+
+# Detached weights.
+
+
+def pull(objective, s):
+    """The gradient of the loss in the log-probabilities."""
+    return torch.autograd.grad(objective(s)[0], s.logprob)[0]
+
+
+WEIGHTS = (
+    Same(), Bounded(0.2, 0.28), Bounded(1.0, math.inf), BySign(Bounded(0.2, 10.0), Bounded(1.0, 100.0)),
+    BySign(Gamma(2.0, 3.0), Gamma(3.0, 2.0)), Within(0.1, 0.2, cap=3.0), Within(0.1, 0.2, TotalVariation()),
+)  # fmt: skip
+REDUCTIONS = (TokenMean(), SequenceMean(), ConstantLength())
+
+
+@pytest.mark.parametrize("weight", WEIGHTS, ids=str)
+@pytest.mark.parametrize("reduce", REDUCTIONS)
+def test_a_detached_weight_scales_the_policy_gradient_and_has_none_of_its_own(weight, reduce, stream):
+    """The closed form: -reduce(w A d logprob)."""
+    for ratio in (SequenceRatio(), SequenceProduct(), Clipped().ratio):
+        fixed = weight(ratio(stream).detach().clamp(-20, 20), stream).detach()
+        expected = torch.autograd.grad(-reduce(fixed * stream.advantage * stream.logprob, stream), stream.logprob)[0]
+        torch.testing.assert_close(pull(Reinforce(weight, ratio, reduce), stream), expected)
+
+
+@pytest.mark.parametrize("weight", WEIGHTS, ids=str)
+@pytest.mark.parametrize("reduce", REDUCTIONS)
+def test_at_ratio_one_every_weight_is_reinforce(weight, reduce, stream):
+    s = replace(stream, old_logprob=stream.logprob.detach())
+    torch.testing.assert_close(pull(Reinforce(weight, reduce=reduce), s), pull(Reinforce(reduce=reduce), s))
+    torch.testing.assert_close(pull(Reinforce(weight, reduce=reduce), s), pull(Clipped(reduce=reduce), s))
+    torch.testing.assert_close(pull(SoftClipped(reduce=reduce), s), pull(Clipped(reduce=reduce), s))
+
+
+def test_same_is_the_plain_policy_gradient_to_the_last_bit(stream):
+    """GPG: -A logprob, no ratio anywhere."""
+    s = replace(stream, old_logprob=stream.old_logprob - 3.0)
+    (plain,) = torch.autograd.grad(-TokenMean()(s.advantage * s.logprob, s), s.logprob)
+    assert torch.equal(pull(Reinforce(), s), plain)
+    assert Reinforce()(s)[0].item() == Reinforce()(stream)[0].item()
+
+
+def test_without_bounds_the_weight_is_the_ratio_and_the_gradient_that_of_the_unclipped_surrogate(stream):
+    torch.testing.assert_close(pull(Reinforce(Bounded(1.0, math.inf)), stream), pull(Clipped(1.0, math.inf), stream))
+
+
+def test_where_no_bound_binds_the_weight_is_the_clip(stream_of):
+    s = stream_of(0, far=0.01)
+    torch.testing.assert_close(pull(Reinforce(Bounded(0.2, 0.2)), s), pull(Clipped(0.2, 0.2), s))
+
+
+@pytest.mark.parametrize(
+    ("ratio", "advantage", "weight"), [(2.0, 1.0, 1.2), (2.0, -1.0, 1.2), (0.5, 1.0, 0.8), (0.5, -1.0, 0.8)]
+)
+def test_a_token_outside_the_bounds_keeps_a_pull_that_the_clip_takes(ratio, advantage, weight):
+    s, _ = one(ratio, advantage)
+    assert pull(Reinforce(Bounded(0.2, 0.2)), s).item() == pytest.approx(-weight * advantage)
+    clipped = (ratio > 1) == (advantage > 0)
+    assert (pull(Clipped(), s).item() == 0) == clipped
+
+
+@pytest.mark.parametrize("far", [0.5, 5.0, 500.0])
+@pytest.mark.parametrize(
+    ("objective", "bound"),
+    [
+        (Reinforce(), 1.0),
+        (Reinforce(Bounded(0.2, 4.0)), 5.0),
+        (Reinforce(BySign(Bounded(0.2, 10.0), Bounded(1.0, 100.0))), 101.0),
+        (Reinforce(Within(0.1, 0.1, cap=3.0)), 3.0),
+        (Reinforce(BySign(Gamma(2.0, 3.0), Gamma(3.0, 2.0)), SequenceProduct()), math.exp(-1) * 1.5**3),
+        (SoftClipped(reduce=TokenMean()), 1.6),
+        (SoftClipped(2.0, 2.0, reduce=TokenMean()), 1.2),
+    ],
+    ids=str,
+)
+def test_the_gradient_of_a_token_is_bounded_however_far_it_is(objective, bound, far, stream_of):
+    s = stream_of(0, far=far)
+    share = pull(objective, s) * s.tokens / -s.advantage
+    assert share.max().item() <= bound + 1e-9 and share.min().item() >= 0
+
+
+def test_the_clip_alone_has_no_such_bound():
+    s, _ = one(1000.0, -1.0)
+    assert pull(Clipped(), s).item() == pytest.approx(1000.0)
+
+
+def test_cispo_lies_inside_the_bounds_of_dispo(stream):
+    """Equal bounds for both signs are CISPO; wider ones change no weight that lies within them."""
+    cispo = Bounded(0.2, 0.5)
+    torch.testing.assert_close(pull(Reinforce(BySign(cispo, cispo)), stream), pull(Reinforce(cispo), stream))
+    x, s = stream.log_ratio().detach(), stream
+    narrow, wide = cispo(x, s), BySign(Bounded(0.4, 10.0), Bounded(1.0, 100.0))(x, s)
+    inside = (x.exp() >= 0.8) & (x.exp() <= 1.5)
+    assert torch.equal(narrow[inside], wide[inside]) and 0 < int(inside.sum()) < len(inside)
+    assert ((narrow - 1).abs() <= (wide - 1).abs() + 1e-12).all()
+
+
+def test_each_of_the_four_bounds_of_dispo_acts_in_its_own_quarter():
+    dispo = Reinforce(BySign(Bounded(0.1, 0.2), Bounded(0.3, 0.4)))
+    expected = {(3.0, 1.0): 1.2, (0.2, 1.0): 0.9, (3.0, -1.0): 1.4, (0.2, -1.0): 0.7}
+    for (ratio, advantage), weight in expected.items():
+        s, _ = one(ratio, advantage)
+        assert pull(dispo, s).item() == pytest.approx(-weight * advantage)
+
+
+def test_the_weight_and_the_share_that_is_not_its_ratio_are_measured():
+    s = Stream.of(
+        torch.tensor([0.0, 2.0, -2.0, 0.1]), torch.zeros(4), torch.ones(4), torch.arange(4), torch.zeros(4).long()
+    )
+    terms = Reinforce(Bounded(0.2, 1.0))(s)[1]
+    assert terms["ratio_clipped"].item() == 0.5
+    assert terms["weight"].item() == pytest.approx((1.0 + 2.0 + 0.8 + math.exp(0.1)) / 4)
+    assert set(Reinforce(name="mine")(s)[1]) == {"mine", "mine/weight", "mine/ratio_clipped", "mine/kl_old"}
 
 
 @pytest.mark.bad_input

@@ -8,11 +8,10 @@ from hypothesis import strategies as st
 from guerdon import recipes
 from guerdon.batch import Batch, Column
 from guerdon.credit import Turn, centred, gae_of, to_go_of, whitened
-from guerdon.credit.anytime import only_last, rising
 from guerdon.credit.clocks import Every
 from guerdon.credit.temporal import least
 from guerdon.recipes import anytime_brpo, archer, era, ota, ppr_renorm, spa_rl, vgpo, vl_dac
-from guerdon.rewards import fact, uniform
+from guerdon.rewards import fact, only_last, rising, uniform
 from strategies import ragged_batches
 
 whole = ragged_batches(missing=False, ends=False)

@@ -8,7 +8,19 @@ from hypothesis import strategies as st
 from guerdon import segments
 from guerdon.batch import Batch, Column
 from guerdon.errors import LevelError, ShapeError
-from guerdon.rewards import affine, backward_delta, clip, delta, fact, gate, tiers, total
+from guerdon.rewards import (
+    affine,
+    backward_delta,
+    broadcast,
+    clip,
+    delta,
+    fact,
+    gate,
+    otherwise,
+    tiers,
+    total,
+    unfailed,
+)
 from strategies import ragged_batches
 
 
@@ -144,3 +156,59 @@ def test_wrong_arguments_say_the_way_out(make, says):
 def test_differences_need_steps(difference):
     with pytest.raises(LevelError, match="at_end"):
         difference(fact("outcome"))(steps(1.0))
+
+
+# otherwise.
+
+
+@given(ragged_batches())
+def test_otherwise_slowly(batch):
+    y, a, b, c = (
+        otherwise(fact("step_score"), fact("judge_score"), when=fact("outcome"))(batch),
+        *map(batch.__getitem__, ("step_score", "judge_score", "outcome")),
+    )
+    for t, owner in enumerate(batch.trajectory_of_step):
+        chosen = a if c.values[owner] > 0 else b
+        assert y.valid[t] == (c.valid[owner] and chosen.valid[t])
+        if y.valid[t]:
+            assert y.values[t] == chosen.values[t]
+
+
+@given(ragged_batches())
+def test_it_is_two_gates_where_both_are_known(batch):
+    both = gate(fact("step_score"), when=fact("outcome"))(batch)
+    zero = fact("nothing")
+    with_zero = batch.with_columns(nothing=Column.of("step", np.zeros(batch.size("step"))))
+    y = otherwise(fact("step_score"), zero, when=fact("outcome"))(with_zero)
+    assert y.tolist() == both.tolist()
+
+
+@given(ragged_batches())
+def test_of_two_alike_it_is_the_one(batch):
+    y = otherwise(fact("outcome"), fact("outcome"), when=fact("history_mean"), above=0.5)(batch)
+    assert y.tolist() == batch["outcome"].tolist()
+
+
+@pytest.mark.bad_input
+def test_otherwise_mixes_no_levels():
+    batch = steps(0.0)
+    for term, fallback, when in (
+        (fact("outcome"), fact("reward"), fact("outcome")),
+        (fact("outcome"), fact("outcome"), fact("reward")),
+    ):
+        with pytest.raises(LevelError, match="otherwise"):
+            otherwise(term, fallback, when=when)(batch)
+    assert otherwise(fact("reward"), broadcast(fact("outcome")), when=fact("outcome"))(batch).values.tolist() == [0.0]
+
+
+# unfailed.
+
+
+@given(ragged_batches())
+def test_unfailed_keeps_all_but_plays_that_failed(batch):
+    for term in (fact("reward"), fact("outcome"), fact("entropy"), fact("reward") + fact("closer")):
+        plain, kept = term(batch), unfailed(term)(batch)
+        failed = batch["failed"].values[batch.index("trajectory", at=plain.level)]
+        assert (kept.valid == (plain.valid & ~failed)).all()
+        assert kept.values[kept.valid].tolist() == plain.values[kept.valid].tolist()
+        assert [name for name, _ in kept.parts] == [name for name, _ in plain.parts]

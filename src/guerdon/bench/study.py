@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import multiprocessing
 import os
 import platform
+import signal
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -27,6 +30,7 @@ from guerdon.errors import RunFolderError
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 RESULTS = "results.json"
+PR_SET_PDEATHSIG = 1
 Tell = Callable[[str, float, int], None]  # a pair's name, the budget that it is at, how many rules are left
 
 
@@ -154,7 +158,7 @@ def _parts(
     done = {(world, stage): store.read_json(path) for world in wanted for stage in SHARES
             if (path := _place(folder, world, stage)).exists()}  # fmt: skip
     left = [world for world in wanted if any((world, stage) not in done for stage in SHARES)]
-    with _one_thread(), ProcessPoolExecutor(at_once, context, _listen, (news,)) as pool:
+    with _one_thread(), _stopping(ProcessPoolExecutor(at_once, context, _listen, (news,))) as pool:
         waiting: dict[Future, tuple[str, str] | None] = {pool.submit(_stages, world): None for world in left}
         while waiting:
             ready, _ = wait(waiting, timeout=0.3, return_when=FIRST_COMPLETED)
@@ -182,7 +186,11 @@ _NEWS: list[Any] = []
 
 
 def _listen(news: Any) -> None:
+    """A new process: where it tells its news; and that it ends when the one that began it is killed."""
     _NEWS.append(news)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that began it, which ends this one
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _stages(world: str) -> list[tuple[str, Stage]]:
@@ -270,7 +278,20 @@ def _short(value: Any) -> Any:
 
 
 @contextmanager
-def _one_thread():
+def _stopping(pool: ProcessPoolExecutor) -> Iterator[ProcessPoolExecutor]:
+    """The pool; where it is left by an error or by Ctrl-C, what it is doing is stopped, not waited for."""
+    before, through = set(multiprocessing.active_children()), False
+    try:
+        yield pool
+        through = True
+    finally:
+        for child in () if through else set(multiprocessing.active_children()) - before:
+            child.kill()
+        pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
     """Processes that begin inside compute on one thread each."""
     before = {name: os.environ.get(name) for name in THREADS}
     os.environ.update(dict.fromkeys(THREADS, "1"))

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from guerdon import errors
 from guerdon.cli.bench import bench_app
 from guerdon.cli.progress import console
+from guerdon.cli.recipes import recipes_app
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -108,68 +107,7 @@ def report(folder: Path, as_json: AsJson = False) -> None:
 
 
 app.add_typer(bench_app, name="bench")
-
-recipes_app = typer.Typer(invoke_without_command=True, help="List recipes, or show one.")
 app.add_typer(recipes_app, name="recipes")
-
-
-@recipes_app.callback()
-def recipes_list(context: typer.Context, as_json: AsJson = False) -> None:
-    """List every recipe: what it is told, its idea, its baseline and its control."""
-    if context.invoked_subcommand:
-        return
-    from guerdon import recipes
-
-    rows, out = [recipes.get(name) for name in recipes.names()], console()
-    if as_json:
-        print(json.dumps([_about(r) for r in rows], indent=2))
-        return
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for head in ("recipe", "told", "idea", "baseline", "control"):
-        table.add_column(head, overflow="fold")
-    for r in rows:
-        table.add_row(
-            r.name, r.told, r.idea, r.baseline.name if r.baseline else "-", r.control.name if r.control else "-"
-        )
-    out.print(table)
-
-
-@recipes_app.command("show")
-def recipes_show(name: str, as_json: AsJson = False) -> None:
-    """Show one recipe: its paper, its idea, and every number with its source."""
-    from guerdon import recipes
-
-    recipe = recipes.get(name)
-    if as_json:
-        print(json.dumps(_about(recipe), indent=2))
-        return
-    about, out = _about(recipe), console()
-    for key in ("title", "paper", "idea", "told", "needs", "compares", "baseline", "control"):
-        value = about[key]
-        out.print(
-            f"[bold]{key:9s}[/bold] {', '.join(value) if isinstance(value, list) else value or '-'}", soft_wrap=True
-        )
-    table = Table(box=None, header_style="bold")
-    for head in ("number", "value", "source", "where"):
-        table.add_column(head, overflow="fold")
-    for key, number in recipe.numbers.items():
-        table.add_row(key, f"{number.value:g}", number.source, number.note)
-    out.print(table)
-
-
-def _about(recipe: object) -> dict:
-    return {
-        "name": recipe.name,
-        "title": recipe.title,
-        "paper": recipe.paper,
-        "idea": recipe.idea,
-        "told": recipe.told,
-        "needs": list(recipe.needs),
-        "compares": sorted(recipe.credit.compares),
-        "baseline": recipe.baseline.name if recipe.baseline else None,
-        "control": recipe.control.name if recipe.control else None,
-        "numbers": {k: {"value": n.value, "source": n.source, "note": n.note} for k, n in recipe.numbers.items()},
-    }
 
 
 def run(arguments: Sequence[str]) -> int:

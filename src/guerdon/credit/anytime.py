@@ -1,7 +1,7 @@
 """What answering at every step would have got: sums under a prior of when to stop, and a play's own past as baseline.
 
 The signal is what an answer forced after each step gets (a `probe`). A prior is a step term that says how
-much each step counts: `stopping_prior(uniform)`, `stopping_prior(rising)`, `stopping_prior(only_last)`, or any that adds up to 1.
+much each step counts: `stopping_prior` of `uniform`, `rising` or `only_last`, or any that adds up to 1.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 
 from guerdon import segments
 from guerdon.batch import Batch, Column
-from guerdon.credit.base import Credit, Signal, compares_of, need_steps, needs_of, on_steps, scored
+from guerdon.credit.base import Credit, need_steps, scored
 from guerdon.credit.temporal import known_to_go
 from guerdon.errors import ShapeError
 from guerdon.rewards.spread import Weights, spread, uniform
@@ -44,7 +44,8 @@ def stopping_prior(how: Weights = uniform) -> Term:
 
     Example:
         >>> from guerdon.rewards import rising
-        >>> stopping_prior(rising)(Batch.from_steps(group=[0] * 3, trajectory=[0, 0, 1], reward=[0.0] * 3)).values.round(3)
+        >>> batch = Batch.from_steps(group=[0] * 3, trajectory=[0, 0, 1], reward=[0.0] * 3)
+        >>> stopping_prior(rising)(batch).values.round(3)
         array([0.333, 0.667, 1.   ])
     """
     one = Term("prior", lambda batch: Column.of("trajectory", np.ones(batch.size("trajectory"))))

@@ -11,11 +11,12 @@ from collections.abc import Callable, Collection
 import numpy as np
 
 from guerdon import segments
-from guerdon.batch import Batch, Column
+from guerdon.batch import LEVELS, Batch, Column
 from guerdon.credit.base import Credit, Signal, compares_of, needs_of, on_steps, scored
-from guerdon.credit.center import MEAN, Baseline, Scale, center
+from guerdon.credit.center import MEAN, Baseline, Rms, Scale, center
 from guerdon.credit.keys import PROMPT, Keys, bucket_of, keys_of
 from guerdon.credit.minform import all_sampled, tokens_of_step
+from guerdon.rewards.idle import IdleWarning
 from guerdon.rewards.term import Term, failed
 
 Array = np.ndarray
@@ -58,8 +59,8 @@ def centred(
 
     def assign(batch: Batch) -> Column:
         column = of_plays(batch, signal(batch))
-        _warn_if_cancelled(signal, column, batch, scale)
         bucket, comparable, owner = _alike(batch, column, by)
+        _warn_if_cancelled(signal, column, batch, scale, bucket, comparable)
         votes = None if weight is None else batch.lift(weight(batch), column.level).filled(0.0)
         x = center(
             column.filled(0.0), bucket, baseline=baseline, scale=scale, valid=comparable, weight=votes, owner=owner
@@ -258,19 +259,25 @@ def in_company(batch: Batch, owner: Array, comparable: Array) -> Array:
     return count[batch.group_of_trajectory[owner]] > 1
 
 
-def _warn_if_cancelled(signal: Signal, column: Column, batch: Batch, scale: Scale | None) -> None:
+def _warn_if_cancelled(
+    signal: Signal, column: Column, batch: Batch, scale: Scale | None, bucket: Array, comparable: Array
+) -> None:
+    """Warns where the fact that the signal is an affine map of would give the same credit, bucket by bucket."""
     if scale is None or not isinstance(signal, Term) or signal.affine_of is None or signal.affine_of not in batch:
         return
     fact = batch[signal.affine_of]
-    x, y = fact.filled(0.0)[fact.valid], column.values[column.valid]
-    levels = (x.min(initial=np.inf), x.max(initial=-np.inf))
-
-    def binary(values: Array) -> bool:
-        return bool(((values == levels[0]) | (values == levels[1])).all())
-
-    if levels[0] < levels[1] and binary(x) and not binary(y):
+    if LEVELS.index(fact.level) < LEVELS.index(column.level):
+        return
+    fact = batch.lift(fact, column.level)
+    votes = comparable & fact.valid
+    x, y = fact.filled(0.0), column.filled(0.0)
+    if (x[votes] == y[votes]).all():
+        return
+    of_fact, of_map = (center(values, bucket, scale=Rms(0.0), valid=votes) for values in (x, y))
+    if of_fact.any() and np.abs(of_fact - of_map).max() < 1e-6:
         warnings.warn(
-            f"centred: {signal.name!r} is an affine map of the binary fact {signal.affine_of!r} under a scale; "
-            "the scale cancels the map, so it has no effect; drop the map or the scale",
-            stacklevel=2,
+            f"centred: {signal.name!r} is an affine map of the fact {signal.affine_of!r} in each group under a scale; "
+            "the scale cancels the map, so it has no effect; drop the map or the scale, or modulate the credit by it",
+            IdleWarning,
+            stacklevel=3,
         )

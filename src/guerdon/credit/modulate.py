@@ -140,7 +140,8 @@ def top_share(term: Term, share: float, by: Keys = EVERYTHING) -> Term:
         m[i] = 1 if (rank[i] + 1/2) / n > 1 - share, else 0
 
     With rank from 0 upwards among the n items of i's bucket, equal values sharing their mean rank, so
-    that they are kept or dropped together. Missing items do not count and stay missing.
+    that they are kept or dropped together; values that differ by less than 1e-9 of the largest are equal.
+    Missing items do not count and stay missing.
 
     Args:
         share: how much of a bucket is kept, in [0, 1], up to ties.
@@ -162,7 +163,9 @@ def top_share(term: Term, share: float, by: Keys = EVERYTHING) -> Term:
         column = term(batch)
         x, bucket, counts = _counted(batch, column, by)
         at = np.flatnonzero(counts)
-        place = segments.rank(x[at], bucket[at]) + 0.5
+        # Two sums of the same numbers in another order may differ in the last bit.
+        unit = float(np.abs(x[at]).max(initial=0.0)) or 1.0
+        place = segments.rank(np.round(x[at] / unit, 9), bucket[at]) + 0.5
         kept = np.zeros(len(column))
         kept[at] = place > (1.0 - share) * segments.total(counts.astype(np.float64), bucket)[bucket[at]]
         return floats(column, kept, counts)
@@ -243,5 +246,5 @@ def sign_scaled(credit: Credit, by: Term, p: float, above: Term | Real) -> Credi
 def _counted(batch: Batch, column: Column, by: Keys) -> tuple[Float[Array, "n"], Int[Array, "n"], Bool[Array, "n"]]:
     """The values, the bucket of each, and True where one counts: it is there, has a key, and its play did not fail."""
     bucket, known = bucket_of(batch, by, column.level)
-    fine = ~failed(batch)[batch.index("trajectory", at=column.level)]
+    fine = column.level == "group" or ~failed(batch)[batch.index("trajectory", at=column.level)]
     return column.filled(0.0), bucket, np.asarray(column.valid & known & fine, bool)

@@ -8,7 +8,6 @@ it telescopes; on its own step it does not.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from numbers import Real
 
 import numpy as np
@@ -19,8 +18,10 @@ from guerdon.batch import Batch, Column
 from guerdon.credit.base import Credit, Signal, compares_of, need_steps, needs_of, on_steps, scored
 from guerdon.credit.center import MEAN, Baseline, center
 from guerdon.credit.minform import tokens_of_step, whole_plays
-from guerdon.errors import ColumnError, ShapeError
+from guerdon.errors import ShapeError
+from guerdon.rewards.shaping import unfailed
 from guerdon.rewards.term import Term, fact, failed, floats, mapped, need_level
+from guerdon.rewards.votes import vectors
 
 Array = np.ndarray
 
@@ -286,15 +287,11 @@ def item_reward(name: str, alpha: float, sigma: float, delta: float) -> Term:
 
     def score(batch: Batch) -> Column:
         column = batch[name]
-        values = column.values
-        if column.level != "step" or not isinstance(values, np.ndarray) or values.ndim != 2:
-            raise ColumnError(
-                f"item_reward: column {name!r} is at {column.level} level and does not hold one vector per step; "
-                "a step column of shape (steps, items) is needed; put one number per item side by side"
-            )
+        need_level("item_reward", name, column, "step")
+        values = vectors("item_reward", name, column)
         group, groups = batch.index("group", at="step"), batch.size("group")
         rows = np.asarray(column.valid, bool) & ~failed(batch)[batch.trajectory_of_step]
-        passed = np.where(rows[:, None], np.asarray(values, np.float64), np.nan)
+        passed = np.where(rows[:, None], values, np.nan)
         has = ~np.isnan(pass_rates(passed, group, groups))
         whole = rows & ~(np.isnan(passed) & has[group]).any(axis=1)
         rate = pass_rates(np.where(whole[:, None], passed, np.nan), group, groups)

@@ -17,10 +17,11 @@ from jaxtyping import Float, Int
 from guerdon import segments
 from guerdon.batch import Batch, Column
 from guerdon.credit.minform import whole_plays
-from guerdon.errors import ColumnError, ShapeError
+from guerdon.errors import ShapeError
 from guerdon.rewards.shaping import clip
 from guerdon.rewards.spread import Weights, spread, uniform
 from guerdon.rewards.term import Term, failed, floats, need_level, total
+from guerdon.rewards.votes import vectors
 
 Array = np.ndarray
 
@@ -169,11 +170,7 @@ def by_features(term: Term, column: str = "features", *, ridge: float = 0.0, row
         worth, given, owner = term(batch), batch[column], batch.trajectory_of_step
         need_level("by_features", term.name, worth, "trajectory")
         need_level("by_features", column, given, "step")
-        if np.ndim(given.values) != 2:
-            raise ColumnError(
-                f"by_features: column {column!r} does not hold a row of numbers per step; a vector column is needed; "
-                "stack single columns with np.stack(..., axis=1)"
-            )
+        vectors("by_features", column, given)
         x = given.filled(0.0)
         whole = whole_plays(batch, given)
         used = whole & worth.valid

@@ -58,7 +58,9 @@ def gae(
         Schulman et al., High-Dimensional Continuous Control Using Generalized Advantage
         Estimation, 2015, arXiv:1506.02438, equation 16.
     """
-    surprise = np.multiply(next_value, gamma, dtype=np.float64)
+    # In the precision of what is given: a surprise is then off by no more than the inputs are. Sums are in doubles.
+    kind = np.result_type(np.asarray(reward), np.asarray(value), np.asarray(next_value), np.float32)
+    surprise = np.multiply(next_value, gamma, dtype=kind)
     surprise += reward
     surprise -= value
     return segments.scan_back(surprise, gamma * lam, trajectory, overwrite=True)

@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 from guerdon import segments
 
 Array = np.ndarray
+DOUBT = 8  # ours: plays of doubt; one group alone is half trusted
 DECAYS = (0.0, 0.5, 0.8, 0.9, 0.95)  # ours: how fast later surprises may fade; 1 is what they are weighed against
 
 
@@ -28,8 +29,8 @@ def trusted(
 
         here    did the plays that took this action in this state meet later surprises beyond chance?
                 z^2 = (sum of full - short in the cell)^2 / its variance;   keep[cell] = min(1, log(cells) / z^2)
-        at all  which w in [0, 1] and which decay have the least estimated squared error of the credit
-                summed by cell (Stein's estimate, plays being the independent units)?
+        at all  which w in [0, plays / (plays + DOUBT)] and which decay have the least estimated squared
+                error of the credit summed by cell (Stein's estimate, plays being the independent units)?
 
         A[i] = full[i] - w * keep[cell of i] * (full[i] - short[i])
 
@@ -56,7 +57,7 @@ def trusted(
     full_by_play = sums.by_play(full)
     full_by_cell = sums.by_cell(full_by_play)
     threshold = np.log(max(sums.shared, 2))
-    best, out = 0.0, full
+    best, out, most = 0.0, full, plays / (plays + DOUBT)
     for decay in decays:
         short = own + segments.to_go(surprise, trajectory, decay) - surprise
         by_play = sums.by_play(full - short)
@@ -67,7 +68,7 @@ def trusted(
         # Stein: E|full - w kept - g|^2 = const - 2 w (cov of full and kept) + w^2 |kept|^2
         shared = ((full_by_play * by_play * keep[sums.cell_of]).sum() / plays - full_by_cell @ kept) / (plays - 1)
         size = kept @ kept
-        w = min(max(shared / size, 0.0), 1.0) if size > 0 else 1.0  # 1: by cell the two are the same
+        w = min(max(shared / size, 0.0), most) if size > 0 else most  # by cell the two are the same
         risk = w * w * size - 2 * w * shared
         if risk < best:
             best, out = risk, full - w * keep[cell] * (full - short)

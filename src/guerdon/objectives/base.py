@@ -7,7 +7,7 @@ optimiser step, as the loss is, so a trainer adds up losses and terms over micro
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, Protocol, final, runtime_checkable
 
 from guerdon.objectives.stream import Stream
@@ -15,8 +15,8 @@ from guerdon.objectives.stream import Stream
 if TYPE_CHECKING:
     import torch
 
-Unit = Literal["token", "step", "sequence"]
-UNITS: tuple[Unit, ...] = ("token", "step", "sequence")
+Unit = Literal["token", "step", "sequence", "group"]
+UNITS: tuple[Unit, ...] = ("token", "step", "sequence", "group")
 
 
 @runtime_checkable
@@ -28,7 +28,7 @@ class Objective(Protocol):
 
     @property
     def needs(self) -> frozenset[str]:
-        """Names of the optional tensors of the stream that it reads."""
+        """Names of the optional fields of the stream that it reads, and of streams beside it."""
         ...
 
     @property
@@ -63,6 +63,31 @@ class Operators:
         return Scaled(self, float(by)) if isinstance(by, int | float) else NotImplemented
 
     __rmul__ = __mul__
+
+
+class Measured(Operators):
+    """What one-term objectives share that report a measurement `name`, and their part of the loss as `NAME_loss`.
+
+    The measurement is unscaled, so it can be read whatever the weight is.
+    """
+
+    __slots__ = ()
+    name: str
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Names of the terms that add up to the loss."""
+        return (f"{self.name}_loss",)
+
+    @property
+    def reports(self) -> tuple[str, ...]:
+        """Names of all its terms."""
+        return (f"{self.name}_loss", self.name)
+
+    @property
+    def whole(self) -> Unit:
+        """Each token stands for itself."""
+        return "token"
 
 
 def _addends(objective: Objective) -> tuple[Objective, ...]:
@@ -160,3 +185,64 @@ class Scaled(Operators):
     def __call__(self, stream: Stream) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         loss, terms = self.objective(stream)
         return self.by * loss, terms | {name: self.by * terms[name] for name in self.parts}
+
+
+@dataclass(frozen=True)
+class On(Operators):
+    """An objective on a stream beside the main one: replayed plays, reference answers, the batch before this.
+
+        loss = objective(stream.beside[beside])
+
+    The totals are those of the stream beside, so its mean is over its own tokens, steps and plays. Where a
+    micro-batch has no such stream the loss is 0.
+
+    Args:
+        beside: the name of the stream.
+        objective: any objective.
+
+    Returns:
+        `(loss, terms)`: the terms of the objective, with the name of the stream before theirs.
+
+    Example:
+        >>> import torch
+        >>> from guerdon.objectives import Imitate, Stream
+        >>> lp, ids = torch.tensor([-1.0, -3.0]), torch.tensor([0, 0])
+        >>> shown = Stream.of(lp, lp, lp, ids, ids)
+        >>> loss, terms = On("shown", Imitate())(Stream.of(lp, lp, lp, ids, ids, beside={"shown": shown}))
+        >>> float(loss), list(terms)
+        (2.0, ['shown/imitation'])
+    """
+
+    beside: str
+    objective: Objective
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The stream beside, and what its objective reads there."""
+        return self.objective.needs | {self.beside}
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Names of the terms that add up to the loss."""
+        return self._named(self.objective.parts)
+
+    @property
+    def reports(self) -> tuple[str, ...]:
+        """Names of all its terms."""
+        return self._named(self.objective.reports)
+
+    @property
+    def whole(self) -> Unit:
+        """The unit that must not be split, there."""
+        return self.objective.whole
+
+    def _named(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(f"{self.beside}/{name}" for name in names)
+
+    def __call__(self, stream: Stream) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        if self.beside not in stream.beside:
+            nothing = stream.clean(stream.logprob)[:0].sum()
+            return nothing, dict.fromkeys(self.reports, nothing.detach())
+        other = replace(stream.beside[self.beside], iteration=stream.iteration)
+        loss, terms = self.objective(other)
+        return loss, {f"{self.beside}/{name}": value for name, value in terms.items()}

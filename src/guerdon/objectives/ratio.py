@@ -82,7 +82,7 @@ class StepRatio:
         return "step"
 
     def __call__(self, stream: Stream) -> torch.Tensor:
-        return broadcast_mean(stream, stream.step, len(per_step(stream, "StepRatio")))
+        return broadcast_mean(stream.log_ratio(), stream, stream.step, len(per_step(stream, "StepRatio")))
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,94 @@ class SequenceRatio:
         return "sequence"
 
     def __call__(self, stream: Stream) -> torch.Tensor:
-        return broadcast_mean(stream, stream.sequence, len(stream.tokens_of_sequence))
+        return broadcast_mean(stream.log_ratio(), stream, stream.sequence, len(stream.tokens_of_sequence))
+
+
+@dataclass(frozen=True)
+class SequenceProduct:
+    """One ratio per trajectory, the product of its tokens': how much likelier the whole has become.
+
+        log r[t] = sum over the tokens u of t's trajectory of (logprob[u] - old_logprob[u])
+
+    The exact importance weight of a trajectory. Its spread grows with length, so give it a weight that
+    falls off on both sides, such as `Gamma`, or a bound.
+
+    Elsewhere:
+        TRL   its RLOOTrainer, and the weight of loss_type="vespo"
+        verl  bypass_mode with rollout_is="sequence"
+
+    Example:
+        >>> import torch
+        >>> from guerdon.objectives import Stream
+        >>> old, ids = torch.zeros(2), torch.tensor([0, 1])
+        >>> one = torch.zeros(2, dtype=torch.long)
+        >>> SequenceProduct()(Stream.of(torch.tensor([1.0, 3.0]), old, old, ids, one)).tolist()
+        [4.0, 4.0]
+    """
+
+    @property
+    def whole(self) -> Unit:
+        """See `Ratio`."""
+        return "sequence"
+
+    def __call__(self, stream: Stream) -> torch.Tensor:
+        x = stream.log_ratio()
+        total = x.new_zeros(len(stream.tokens_of_sequence)).index_add(0, stream.sequence, x)
+        return total.index_select(0, stream.sequence)
+
+
+@dataclass(frozen=True)
+class GeometricRatio:
+    """One ratio per trajectory, the geometric mean of its tokens', each held in before the mean is taken.
+
+        x[t]     = logprob[t] - old_logprob[t]
+        c[t]     = min(x[t], high)  where A[t] > 0,   max(x[t], -low)  where A[t] < 0,   0 where A[t] = 0
+        log r[t] = mean over the tokens u of t's trajectory of c[u]
+
+    So one odd token is cut and the others of its trajectory keep their gradient, where the clip of a
+    `SequenceRatio` cuts them all. The surrogate over it needs no clip of its own: `Clipped(1.0, inf, ...)`.
+
+    Args:
+        low: how far a log-ratio may fall below 0. In logs: 0.4 is a ratio of 0.67.
+        high: how far it may rise above 0; 0.4 is a ratio of 1.49.
+
+    Elsewhere:
+        verl "geo_mean" is `Clipped(1.0, inf, ratio=GeometricRatio(low, high), reduce=SequenceMean())`.
+
+    Raises:
+        ValueError: a bound is negative.
+
+    Reference:
+        Zhao et al., Geometric-Mean Policy Optimization, 2025, arXiv:2507.20673.
+
+    Example:
+        >>> import torch
+        >>> from guerdon.objectives import Stream
+        >>> old, ids, one = torch.zeros(2), torch.tensor([0, 1]), torch.ones(2)
+        >>> s = Stream.of(torch.tensor([0.2, 3.0]), old, one, ids, torch.zeros(2, dtype=torch.long))
+        >>> [round(x, 3) for x in GeometricRatio(high=0.4)(s).tolist()]
+        [0.3, 0.3]
+    """
+
+    low: float = 0.4
+    high: float = 0.4
+
+    def __post_init__(self) -> None:
+        if not (self.low >= 0 and self.high >= 0):
+            raise ValueError(
+                f"GeometricRatio: low is {self.low} and high is {self.high}; neither may be negative; "
+                "they are distances of a log-ratio from 0, so a ratio kept in [0.67, 1.49] is low=0.4, high=0.4"
+            )
+
+    @property
+    def whole(self) -> Unit:
+        """See `Ratio`."""
+        return "sequence"
+
+    def __call__(self, stream: Stream) -> torch.Tensor:
+        x, sign = stream.log_ratio(), stream.clean(stream.advantage.detach()).sign()
+        held = sign * (sign * x).minimum(sign * x.clamp(-self.low, self.high))
+        return broadcast_mean(held, stream, stream.sequence, len(stream.tokens_of_sequence))
 
 
 @dataclass(frozen=True)
@@ -151,9 +238,8 @@ class TokenGradient:
         return self.ratio(stream).detach() + (logprob - logprob.detach())
 
 
-def broadcast_mean(stream: Stream, ids: torch.Tensor, n: int) -> torch.Tensor:
-    """The mean log-ratio of the kept tokens of each of the ids 0..n-1, back on their tokens."""
-    x = stream.log_ratio()
+def broadcast_mean(x: torch.Tensor, stream: Stream, ids: torch.Tensor, n: int) -> torch.Tensor:
+    """The mean of `x` over the kept tokens of each of the ids 0..n-1, back on their tokens."""
     one = stream.clean(x.detach().new_ones(len(x)))
     total = x.new_zeros(n).index_add(0, ids, x)
     count = one.new_zeros(n).index_add(0, ids, one).clamp(min=1)

@@ -106,8 +106,8 @@ class ConstantLength:
         length: the constant; None takes `stream.longest`.
 
     Elsewhere:
-        TRL   loss_type="dr_grpo", with the largest completion length
-        verl  "seq-mean-token-sum-norm", with `loss_scale_factor`
+        TRL   loss_type="dr_grpo", with the largest completion length; "luspo" is `ConstantLength(1)`
+        verl  "seq-mean-token-sum-norm", with `loss_scale_factor`; "seq-mean-token-sum" is `ConstantLength(1)`
 
     Reference:
         Liu et al., Understanding R1-Zero-Like Training, 2025, arXiv:2503.20783.
@@ -126,6 +126,46 @@ class ConstantLength:
     def __call__(self, x: torch.Tensor, stream: Stream) -> torch.Tensor:
         length = stream.longest if self.length is None else self.length
         return weighted(x, stream).sum() / max(stream.sequences * length, 1)
+
+
+@dataclass(frozen=True)
+class ConstantCount:
+    """Divides by a number that is given: neither tokens nor trajectories of the step change the weight of a token.
+
+        sum(w * x) / count
+
+    For a host that counts itself, over several optimiser steps say, or over the plays that it asked for
+    rather than those that came back.
+
+    Args:
+        count: the number; 1 takes the sum.
+
+    Elsewhere:
+        verl  "token-sum" is `ConstantCount(1)`
+
+    Raises:
+        ValueError: the count is not above zero.
+
+    Example:
+        >>> import torch
+        >>> from guerdon.objectives import Stream
+        >>> lp, ids = torch.zeros(3), torch.tensor([0, 0, 1])
+        >>> s = Stream.of(lp, lp, lp, step=ids, sequence=ids)
+        >>> float(ConstantCount(12)(torch.tensor([1.0, 1.0, 4.0]), s))
+        0.5
+    """
+
+    count: float
+
+    def __post_init__(self) -> None:
+        if not self.count > 0:
+            raise ValueError(
+                f"ConstantCount: count is {self.count}; it divides, so it must be above 0; "
+                "give the number of tokens or of plays that the step is to be divided by"
+            )
+
+    def __call__(self, x: torch.Tensor, stream: Stream) -> torch.Tensor:
+        return weighted(x, stream).sum() / self.count
 
 
 def weighted(x: torch.Tensor, stream: Stream) -> torch.Tensor:

@@ -1,14 +1,17 @@
 """Stream: what an objective reads. One entry per sampled token of one micro-batch, no padding.
 
-A stream carries two kinds of numbers. The tensors belong to this micro-batch. The totals
-(`tokens`, `steps`, `sequences`, `longest`, `tokens_of_sequence`, `tokens_of_step`) belong to
-the whole optimiser step, so that every micro-batch divides by the same number and the losses
-of the micro-batches add up to the loss of the whole.
+A stream carries two kinds of numbers. The tensors of tokens belong to this micro-batch. The totals
+(`tokens`, `steps`, `sequences`, `longest`, `tokens_of_sequence`, `tokens_of_step`) and what is said of whole
+plays (`outcome`, `group`) belong to the whole optimiser step, so that every micro-batch divides by the same
+number and the losses of the micro-batches add up to the loss of the whole.
+
+What is learnt from in another way (replayed plays, reference answers) is a stream of its own, `beside` this one.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from guerdon.errors import ColumnError, ShapeError
@@ -16,7 +19,63 @@ from guerdon.errors import ColumnError, ShapeError
 if TYPE_CHECKING:
     import torch
 
-PER_TOKEN = ("logprob", "old_logprob", "advantage", "step", "sequence", "entropy", "ref_logprob", "weight")
+PER_TOKEN = (
+    "logprob", "old_logprob", "advantage", "step", "sequence", "entropy", "ref_logprob", "teacher_logprob", "weight",
+)  # fmt: skip
+PER_PLAY = ("outcome", "group")
+
+
+@dataclass(frozen=True, eq=False)
+class Top:
+    """What student and teacher say of the same k next tokens, at each token of the stream.
+
+    Attributes:
+        logprob: (tokens, k) log-probabilities under the policy that is trained; has the gradient.
+        teacher_logprob: (tokens, k) the same under the teacher; held fixed. -inf fills a row that has fewer.
+
+    Raises:
+        ShapeError: the two differ in shape, or are not one row per token.
+    """
+
+    logprob: torch.Tensor
+    teacher_logprob: torch.Tensor
+
+    def __post_init__(self) -> None:
+        student, teacher = tuple(self.logprob.shape), tuple(self.teacher_logprob.shape)
+        if student != teacher or len(student) != 2:
+            raise ShapeError(
+                f"Top: logprob has shape {student} and teacher_logprob has shape {teacher}; one row of k numbers "
+                "per sampled token is needed in both, for the same k next tokens; gather both at the same ids"
+            )
+
+    def take(self, index: torch.Tensor) -> Top:
+        """The rows at `index`."""
+        return Top(self.logprob[index], self.teacher_logprob[index])
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Comparisons of plays, both of them in this micro-batch.
+
+    Attributes:
+        first, second: ids of trajectories, as in `Stream.sequence`.
+        preference: how much the first is preferred; negative where the second is.
+        total: how many pairs the optimiser step has.
+    """
+
+    first: torch.Tensor
+    second: torch.Tensor
+    preference: torch.Tensor
+    total: int
+
+    def among(self, sequences: torch.Tensor) -> Pairs:
+        """Those whose two plays both have a token in a micro-batch of these trajectory ids; the total stays."""
+        if not len(self.first):
+            return self
+        plays = max(int(x.max()) for x in (self.first, self.second, sequences) if len(x)) + 1
+        there = sequences.new_zeros(plays).index_fill(0, sequences, 1)
+        kept = (there[self.first] * there[self.second]).nonzero().flatten()
+        return Pairs(self.first[kept], self.second[kept], self.preference[kept], self.total)
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +102,15 @@ class Stream:
         tokens_of_step: the same for each step; needed where steps are averaged.
         entropy: entropy of the policy where each token was sampled, with its gradient.
         ref_logprob: log-probability of each token under the reference policy.
+        teacher_logprob: the same under a teacher, such as the policy itself with more in its context.
         weight: 0 drops a token; None weighs all of them 1.
+        outcome: what each trajectory was worth, one entry per trajectory id; held fixed.
+        group: which group each trajectory is of, one id per trajectory id, 0 <= id < number of trajectory ids.
+        groups: how many groups have at least one token that counts.
+        top: the most likely next tokens at each token, under student and teacher.
+        pairs: comparisons of plays.
+        beside: streams that are learnt from in another way, by name, with totals of their own; see `On`.
+        iteration: how many updates went before, for schedules.
 
     Raises:
         ShapeError: two per-token tensors differ in length, or are not flat.
@@ -62,10 +129,24 @@ class Stream:
     tokens_of_step: torch.Tensor | None = None
     entropy: torch.Tensor | None = None
     ref_logprob: torch.Tensor | None = None
+    teacher_logprob: torch.Tensor | None = None
     weight: torch.Tensor | None = None
+    outcome: torch.Tensor | None = None
+    group: torch.Tensor | None = None
+    groups: int = 0
+    top: Top | None = None
+    pairs: Pairs | None = None
+    beside: Mapping[str, Stream] = field(default_factory=dict)
+    iteration: int = 0
 
     def __post_init__(self) -> None:
         one_per_token({name: getattr(self, name) for name in PER_TOKEN})
+        one_per_play({name: getattr(self, name) for name in PER_PLAY}, len(self.tokens_of_sequence))
+        if self.top is not None and len(self.top.logprob) != len(self.logprob):
+            raise ShapeError(
+                f"Stream: top has {len(self.top.logprob)} rows and the stream has {len(self.logprob)} tokens; "
+                "one row per sampled token is needed; select the sampled tokens before you build it"
+            )
 
     @classmethod
     def of(
@@ -79,7 +160,14 @@ class Stream:
         longest: int | None = None,
         entropy: torch.Tensor | None = None,
         ref_logprob: torch.Tensor | None = None,
+        teacher_logprob: torch.Tensor | None = None,
         weight: torch.Tensor | None = None,
+        outcome: torch.Tensor | None = None,
+        group: torch.Tensor | None = None,
+        top: Top | None = None,
+        pairs: Pairs | None = None,
+        beside: Mapping[str, Stream] | None = None,
+        iteration: int = 0,
     ) -> Stream:
         """A stream that is the whole optimiser step: the totals are its own.
 
@@ -95,10 +183,11 @@ class Stream:
             >>> s.tokens, s.sequences, s.longest, s.tokens_of_sequence.tolist()
             (3, 2, 2, [2.0, 1.0])
         """
-        columns = (logprob, old_logprob, advantage, step, sequence, entropy, ref_logprob, weight)
+        columns = (logprob, old_logprob, advantage, step, sequence, entropy, ref_logprob, teacher_logprob, weight)
         one_per_token(dict(zip(PER_TOKEN, columns, strict=True)))
         kept = step.new_ones(len(step)).float() if weight is None else (weight != 0).float()
-        of_step, of_sequence = kept_per(step, kept), kept_per(sequence, kept)
+        plays = len(next((x for x in (outcome, group) if x is not None), ()))
+        of_step, of_sequence = kept_per(step, kept), kept_per(sequence, kept, plays)
         return cls(
             logprob, old_logprob, advantage, step, sequence,
             tokens=int(kept.sum()),
@@ -106,13 +195,26 @@ class Stream:
             sequences=int((of_sequence > 0).sum()),
             longest=longest if longest is not None else int(of_sequence.max()) if len(of_sequence) else 0,
             tokens_of_sequence=of_sequence, tokens_of_step=of_step,
-            entropy=entropy, ref_logprob=ref_logprob, weight=weight,
+            entropy=entropy, ref_logprob=ref_logprob, teacher_logprob=teacher_logprob, weight=weight,
+            outcome=outcome, group=group,
+            groups=0 if group is None else int((kept_per(group, (of_sequence > 0).float()) > 0).sum()),
+            top=top, pairs=pairs, beside=beside or {}, iteration=iteration,
         )  # fmt: skip
 
-    def take(self, index: torch.Tensor) -> Stream:
-        """The tokens at `index` (positions, or a bool per token) as a micro-batch: the totals stay."""
-        chosen = {f.name: getattr(self, f.name) for f in fields(self) if f.name in PER_TOKEN}
-        return replace(self, **{name: x if x is None else x[index] for name, x in chosen.items()})
+    def take(self, index: torch.Tensor, beside: Mapping[str, torch.Tensor] | None = None) -> Stream:
+        """The tokens at `index` (positions, or a bool per token) as a micro-batch: the totals stay.
+
+        Args:
+            beside: what to take of the streams beside this one; of those not named, nothing.
+        """
+        chosen = {name: getattr(self, name) for name in PER_TOKEN}
+        chosen = {name: x if x is None else x[index] for name, x in chosen.items()}
+        return replace(
+            self, **chosen,
+            top=None if self.top is None else self.top.take(index),
+            pairs=None if self.pairs is None else self.pairs.among(chosen["sequence"]),
+            beside={name: self.beside[name].take(at) for name, at in (beside or {}).items()},
+        )  # fmt: skip
 
     @property
     def dropped(self) -> torch.Tensor | None:
@@ -132,6 +234,20 @@ class Stream:
                 "which a trainer does for every name in objective.needs"
             )
         return self.clean(x)
+
+    def of_play(self, name: str, asker: str) -> torch.Tensor:
+        """What is said of whole plays (`outcome`), one entry per token, with zeros at dropped tokens.
+
+        Raises:
+            ColumnError: the stream was built without it.
+        """
+        x = getattr(self, name)
+        if x is None:
+            raise ColumnError(
+                f"{asker}: the stream has no {name}; {asker} needs it; build the stream with {name}=, one entry per "
+                "trajectory id, which a trainer does for every name in objective.needs"
+            )
+        return self.clean(x.index_select(0, self.sequence))
 
     def clean(self, x: torch.Tensor) -> torch.Tensor:
         """`x` in at least 32 bits, with zeros, and no gradient, at dropped tokens."""
@@ -159,7 +275,17 @@ def one_per_token(columns: dict[str, torch.Tensor | None]) -> None:
             )
 
 
-def kept_per(ids: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
-    """How many kept tokens each id has: a float per id from 0 to the largest; empty without tokens."""
-    n = int(ids.max()) + 1 if len(ids) else 0
+def one_per_play(columns: dict[str, torch.Tensor | None], plays: int) -> None:
+    """Raises ShapeError unless every tensor is flat and has an entry per trajectory id."""
+    for name, column in columns.items():
+        if column is not None and tuple(column.shape) != (plays,):
+            raise ShapeError(
+                f"Stream: {name} has shape {tuple(column.shape)} and the stream has {plays} trajectory ids; "
+                "one entry per trajectory id is needed"
+            )
+
+
+def kept_per(ids: torch.Tensor, kept: torch.Tensor, most: int = 0) -> torch.Tensor:
+    """How many kept tokens each id has: a float per id from 0 to the largest, and at least `most` of them."""
+    n = max(int(ids.max()) + 1 if len(ids) else 0, most)
     return kept.new_zeros(n).index_add(0, ids, kept)

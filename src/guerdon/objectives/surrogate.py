@@ -1,4 +1,4 @@
-"""The policy-gradient surrogate: make credited tokens more likely, within a trust region."""
+"""The policy-gradient surrogates: make credited tokens more likely, within a trust region."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from guerdon.objectives.base import Operators, Unit
+from guerdon.objectives.bounds import Same, Weight
 from guerdon.objectives.ratio import Ratio, TokenRatio
 from guerdon.objectives.reduce import Reduce, TokenMean
 from guerdon.objectives.stream import Stream
@@ -16,8 +17,34 @@ if TYPE_CHECKING:
 FAR = 20.0  # beyond exp(20) a ratio says nothing more, and exp(89) is no 32-bit number
 
 
+class Surrogate(Operators):
+    """What surrogates share: one part, `name`, which prefixes their measurements where it is not the default."""
+
+    __slots__ = ()
+    name: str
+    ratio: Ratio
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """Nothing that not every stream has."""
+        return frozenset()
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Names of the terms that add up to the loss."""
+        return (self.name,)
+
+    @property
+    def whole(self) -> Unit:
+        """The unit that must not be split between micro-batches."""
+        return self.ratio.whole
+
+    def _named(self, name: str) -> str:
+        return name if self.name == "surrogate" else f"{self.name}/{name}"
+
+
 @dataclass(frozen=True)
-class Clipped(Operators):
+class Clipped(Surrogate):
     """PPO's clipped surrogate, with a bound of its own on each side.
 
     With r the ratio of new to old probability and A the advantage,
@@ -81,24 +108,9 @@ class Clipped(Operators):
             )
 
     @property
-    def needs(self) -> frozenset[str]:
-        return frozenset()
-
-    @property
-    def parts(self) -> tuple[str, ...]:
-        return (self.name,)
-
-    @property
     def reports(self) -> tuple[str, ...]:
         measured = ("ratio_clipped", "kl_old") + (("dual_clipped",) if self.dual is not None else ())
         return (self.name, *(self._named(name) for name in measured))
-
-    @property
-    def whole(self) -> Unit:
-        return self.ratio.whole
-
-    def _named(self, name: str) -> str:
-        return name if self.name == "surrogate" else f"{self.name}/{name}"
 
     def __call__(self, stream: Stream) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         advantage = stream.clean(stream.advantage.detach())
@@ -116,6 +128,70 @@ class Clipped(Operators):
             gain = floor.where(under, gain)
         loss = -self.reduce(gain, stream)
         return loss, {self.name: loss.detach()} | terms
+
+
+@dataclass(frozen=True)
+class Reinforce(Surrogate):
+    """The policy gradient with an importance weight that is held fixed.
+
+    With r the ratio of new to old probability, A the advantage and w the weight,
+
+        loss     = -reduce(w(r) * A * logprob)
+        gradient = -reduce(w(r) * A * d logprob)
+
+    The gradient of a token is bounded by w times its advantage, and is zero only where w is. With `Same()` this
+    is the plain policy gradient; with `Bounded` CISPO; with a `Bounded` for each sign DISPO; with `Gamma` over
+    `SequenceProduct` VESPO; with `Within` DPPO. Its value is no estimate of anything: read the gradient.
+    Log-ratios beyond +-20 count as +-20.
+
+    Args:
+        weight: how much a token counts, given its ratio; see `guerdon.objectives.bounds`.
+        ratio: at which level probabilities are compared.
+        reduce: which tokens, steps and trajectories weigh the same.
+        name: the name of its part of the loss; other than the default, it also prefixes its measurements.
+
+    Returns:
+        `(loss, terms)`: `surrogate` is the loss; `weight` the mean weight over tokens; `ratio_clipped` the share
+        of tokens whose weight is not their ratio; `kl_old` as in `Clipped`.
+
+    Elsewhere:
+        TRL   loss_type="cispo" and "vespo", whose mean is over tokens
+        verl  "gpg", "cispo", "dppo_tv", "dppo_kl"
+
+    Example:
+        >>> import torch
+        >>> from guerdon.objectives import Bounded, Stream
+        >>> ids, new = torch.tensor([0, 0]), torch.tensor([0.0, 5.0], requires_grad=True)
+        >>> loss, terms = Reinforce(Bounded(high=2.0))(Stream.of(new, torch.zeros(2), torch.ones(2), ids, ids))
+        >>> loss.backward()
+        >>> float(terms["weight"]), float(terms["ratio_clipped"]), new.grad.tolist()
+        (2.0, 0.5, [-0.5, -1.5])
+
+    References:
+        Williams, Simple Statistical Gradient-Following Algorithms, 1992.
+        MiniMax, MiniMax-M1, 2025, arXiv:2506.13585 (CISPO).
+    """
+
+    weight: Weight = field(default_factory=Same)
+    ratio: Ratio = field(default_factory=TokenRatio)
+    reduce: Reduce = field(default_factory=TokenMean)
+    name: str = "surrogate"
+
+    @property
+    def reports(self) -> tuple[str, ...]:
+        return (self.name, *(self._named(name) for name in ("weight", "ratio_clipped", "kl_old")))
+
+    def __call__(self, stream: Stream) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        advantage = stream.clean(stream.advantage.detach())
+        log_ratio = self.ratio(stream).detach().clamp(-FAR, FAR)
+        weight = self.weight(log_ratio, stream).detach()
+        loss = -self.reduce(weight * advantage * stream.clean(stream.logprob), stream)
+        return loss, {
+            self.name: loss.detach(),
+            self._named("weight"): stream.token_mean(weight),
+            self._named("ratio_clipped"): stream.token_mean((weight != log_ratio.exp()).to(weight.dtype)),
+            self._named("kl_old"): stream.token_mean(k3(stream.log_ratio().detach())),
+        }
 
 
 def k3(log_ratio: torch.Tensor) -> torch.Tensor:

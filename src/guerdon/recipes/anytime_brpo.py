@@ -3,7 +3,7 @@
 Paper       Optimizing Anytime Reasoning via Budget Relative Policy Optimization. 2025.
 Idea        Answers forced at several budgets reward every part of a thought, and those forced
             earlier in the same thought say what was to be expected.
-Composes    modulate(centred(tail(probe, PRIOR), by=(prompt, turn)), by=1 - s/S)
+Composes    modulate(centred(weighted_to_go(probe, PRIOR), by=(prompt, turn)), by=1 - s/S)
             + modulate(above_past(probe, PRIOR, GROWTH), by=s/S).
 
 Symbols     r[s]    `probe`, mean score of answers forced at the end of part s;  P  prior of the budgets
@@ -27,12 +27,20 @@ Example (two parts each; the first thought already knew half of it after its fir
     array([ 0.375,  0.25 , -0.375, -0.125])
 """
 
-from guerdon.credit import Credit, Turn, centred, modulate, shuffled
-from guerdon.credit.anytime import above_past, elapsed, prior, tail
+from guerdon.credit import (
+    Credit,
+    Turn,
+    above_past,
+    centred,
+    elapsed,
+    modulate,
+    shuffled,
+    stopping_prior,
+    weighted_to_go,
+)
 from guerdon.recipes import dr_grpo, grpo
 from guerdon.recipes.base import Number, Recipe, with_control
-from guerdon.rewards import Term, affine, fact, uniform
-from guerdon.rewards.spread import Weights
+from guerdon.rewards import Term, Weights, affine, fact, uniform
 
 GROWTH = 2.0  # code: verl/trainer/ppo/brpo.py, recent prefixes count more
 
@@ -41,8 +49,8 @@ PROBE = fact("probe")
 
 def credit(probe: Term = PROBE, how: Weights = uniform, growth: float = GROWTH) -> Credit:
     """The advantage under another prior of the budgets: `uniform`, `rising` or `only_last`."""
-    group = centred(tail(probe, prior(how)), by=("prompt", Turn()))
-    past = above_past(probe, prior(how), growth)
+    group = centred(weighted_to_go(probe, stopping_prior(how)), by=("prompt", Turn()))
+    past = above_past(probe, stopping_prior(how), growth)
     return modulate(group, by=affine(elapsed(), -1.0, 1.0)) + modulate(past, by=elapsed())
 
 

@@ -26,8 +26,7 @@ Example (the critics agree that the first turn added a quarter at least):
     array([0.25, 0.  ])
 """
 
-from guerdon.credit import Credit, shuffled
-from guerdon.credit.temporal import least, over_value
+from guerdon.credit import Credit, least, over_value, shuffled
 from guerdon.recipes import ppo, rloo
 from guerdon.recipes.base import Number, Recipe, with_control
 from guerdon.rewards import Term, fact

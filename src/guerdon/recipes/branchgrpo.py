@@ -26,9 +26,8 @@ Example (the first two plays share their first step, then one of them wins):
     array([ 0.354,  0.707,  0.354, -0.707, -0.707])
 """
 
-from guerdon.credit import Credit, Std, modulate, shuffled
-from guerdon.credit.tokens import token_mean
-from guerdon.credit.tree import LEAVES, Fusion, PathProbability, at_depth, backup, bounded, once
+from guerdon.credit import Credit, PathProbability, Std, at_depth, backup, bounded, modulate, once, shuffled, token_mean
+from guerdon.credit.tree import LEAVES, Fusion
 from guerdon.objectives import Clipped, StepMean, StepRatio
 from guerdon.recipes import grpo
 from guerdon.recipes.base import Number, Recipe, with_control

@@ -26,12 +26,10 @@ Example (a success with one wrong step of two and a clean failure: 1, 2 against 
     array([ 0.25,  1.25, -0.75, -0.75])
 """
 
-from guerdon.credit import Credit, Std, centred, shuffled
-from guerdon.credit.tokens import token_share
+from guerdon.credit import Credit, Std, centred, shuffled, token_share
 from guerdon.recipes import grpo
 from guerdon.recipes.base import Number, Recipe, with_control
-from guerdon.rewards import Term, broadcast, fact
-from guerdon.rewards.votes import Majority, Vote, verdict
+from guerdon.rewards import Majority, Term, Vote, broadcast, fact, verdict
 
 W_WHOLE = 2.0  # UNVERIFIED: notes on the paper
 W_PROCESS = 1.0  # UNVERIFIED: notes on the paper

@@ -30,8 +30,7 @@ Example (one turn each; two of three criteria against one):
     array([ 0.167,  0.167, -0.167])
 """
 
-from guerdon.credit import Credit, centred, shuffled
-from guerdon.credit.criteria import Criteria, by_criterion, checklist
+from guerdon.credit import Credit, Criteria, by_criterion, centred, checklist, shuffled
 from guerdon.recipes import dr_grpo
 from guerdon.recipes.base import Number, Recipe, with_control
 

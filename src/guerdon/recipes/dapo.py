@@ -20,8 +20,7 @@ Example (the second group agrees, so only the first is trained on):
     (array([ 0.707, -0.707,  0.   ,  0.   ]), array([ True,  True, False, False]))
 """
 
-from guerdon.credit import Credit, Std, centred, shuffled
-from guerdon.credit.clean import alive
+from guerdon.credit import Credit, Std, alive, centred, shuffled
 from guerdon.objectives import Clipped, TokenMean, TokenRatio
 from guerdon.recipes import grpo
 from guerdon.recipes.base import Number, Recipe, with_control

@@ -27,9 +27,7 @@ Example (the second step of each play is surer than the first; without its centr
     array([ 0.354,  1.061, -0.354, -1.061])
 """
 
-from guerdon.credit import Credit, Everything, centred, shuffled, step_term
-from guerdon.credit.modulate import calibrated, clarity, modulate
-from guerdon.credit.tokens import token_mean
+from guerdon.credit import Credit, Everything, calibrated, centred, clarity, modulate, shuffled, step_term, token_mean
 from guerdon.recipes import grpo
 from guerdon.recipes.base import Number, Recipe, with_control
 from guerdon.rewards import Term, fact

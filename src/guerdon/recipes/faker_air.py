@@ -28,9 +28,7 @@ Example (before: mean 0.5, std 0.5; form is at its floor, so the reward is the o
     array([ 1.  , -0.75, -0.75])
 """
 
-from guerdon.credit import Credit, at_size_of
-from guerdon.credit.compare import ranked
-from guerdon.credit.history import standardised
+from guerdon.credit import Credit, at_size_of, ranked, standardised
 from guerdon.recipes import gpg, grpo
 from guerdon.recipes.base import Number, Recipe, with_control
 from guerdon.rewards import Term, affine, clip, fact

@@ -22,8 +22,7 @@ Example (two of four plays are in a group that agrees, so alpha = 2):
 
 import math
 
-from guerdon.credit import Credit, centred, shuffled
-from guerdon.credit.clean import rescaled
+from guerdon.credit import Credit, centred, rescaled, shuffled
 from guerdon.objectives import Clipped, TokenMean, TokenRatio
 from guerdon.recipes import grpo
 from guerdon.recipes.base import Number, Recipe, with_control

@@ -26,8 +26,7 @@ Example (one segment of four moved the belief):
     array([ 1.457,  0.457, -0.957, -0.957])
 """
 
-from guerdon.credit import Credit, Std, centred, shuffled
-from guerdon.credit.progress import gain
+from guerdon.credit import Credit, Std, centred, gain, shuffled
 from guerdon.recipes import grpo
 from guerdon.recipes.base import Number, Recipe, with_control
 from guerdon.rewards import Term, at_end, fact

@@ -25,8 +25,9 @@ Example (from state 0 one play goes on to win, the other stays and loses):
     array([ 0.5,  0.5, -0.5, -0.5])
 """
 
-from guerdon.credit import Credit, shuffled
-from guerdon.credit.pooled import ENOUGH, pooled
+from guerdon.credit import Credit, pooled, shuffled
+from guerdon.credit.pooled import ENOUGH
+from guerdon.credit.trust import DOUBT
 from guerdon.recipes import grpo
 from guerdon.recipes.base import Number, Recipe, with_control
 from guerdon.rewards import fact
@@ -50,6 +51,7 @@ RECIPE = with_control(
         objective=grpo.OBJECTIVE,
         numbers={
             "ENOUGH": Number(ENOUGH, "ours", "visits that make a state well known"),
+            "DOUBT": Number(DOUBT, "ours", "plays before the pooled model is more than half trusted"),
             "CLIP": Number(grpo.CLIP, "code", "as in grpo"),
         },
         told="states",

@@ -31,8 +31,7 @@ Example (a search that finds the answer, and one that does not):
     array([ 1.566,  1.305, -1.566, -0.783])
 """
 
-from guerdon.credit import Credit, Std, centred, shuffled, to_go_of
-from guerdon.credit.progress import before_end, closed_gain, gain
+from guerdon.credit import Credit, Std, before_end, centred, closed_gain, gain, shuffled, to_go_of
 from guerdon.recipes import grpo
 from guerdon.recipes.base import Number, Recipe, with_control
 from guerdon.rewards import Term, at_end, fact

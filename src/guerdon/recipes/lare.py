@@ -25,8 +25,8 @@ Example (the second feature marks what wins):
     array([ 1.,  1., -1., -1.])
 """
 
-from guerdon.credit import Credit, Others, Turn, centred, shuffled, to_go_of
-from guerdon.credit.redistribute import WHOLE, Rows, by_features
+from guerdon.credit import Credit, Others, Turn, by_features, centred, shuffled, to_go_of
+from guerdon.credit.redistribute import WHOLE, Rows
 from guerdon.recipes import rloo
 from guerdon.recipes.base import Number, Recipe, with_control
 from guerdon.rewards import Term, fact

@@ -26,8 +26,7 @@ Example (stopping at once is right in 1 of 4; the second play gets there and spo
     array([ 0.75,  1.5 ,  0.  , -0.75])
 """
 
-from guerdon.credit import Credit, shuffled, step_term, to_go_of
-from guerdon.credit.progress import gain, termination_baseline
+from guerdon.credit import Credit, gain, shuffled, step_term, termination_baseline, to_go_of
 from guerdon.recipes import rloo
 from guerdon.recipes.base import Number, Recipe, with_control
 from guerdon.rewards import Term, at_end, fact

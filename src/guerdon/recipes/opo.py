@@ -19,8 +19,7 @@ Example (lengths 3 and 1, so b = 3/4):
     array([ 0.25, -0.75])
 """
 
-from guerdon.credit import Credit, centred, shuffled
-from guerdon.credit.compare import LENGTH
+from guerdon.credit import LENGTH, Credit, centred, shuffled
 from guerdon.recipes import grpo, rloo
 from guerdon.recipes.base import Number, Recipe, with_control
 from guerdon.rewards import Term, fact

@@ -27,10 +27,9 @@ Example (in units of BETA the first play has steps of 1 and 2, the second of 0 a
 """
 
 from guerdon.credit import Credit, Others, centred, shuffled
-from guerdon.credit.progress import unfailed
 from guerdon.recipes import rloo
 from guerdon.recipes.base import Number, Recipe, with_control
-from guerdon.rewards import Term, at_end, fact
+from guerdon.rewards import Term, at_end, fact, unfailed
 
 BETA = 0.05  # code: iStar core_istar.py
 OMEGA = 1.0  # code: iStar run_webshop.sh, weight of the step advantage

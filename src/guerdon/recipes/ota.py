@@ -28,8 +28,7 @@ Example (an option of two steps, then one of one step, which reaches the goal):
     array([0.505, 0.505, 0.5  ])
 """
 
-from guerdon.credit import Credit, gae_of, shuffled
-from guerdon.credit.clocks import Clock, PerSegment, tick_end
+from guerdon.credit import Clock, Credit, PerSegment, gae_of, shuffled, tick_end
 from guerdon.recipes import ppo
 from guerdon.recipes.base import Critic, Number, Recipe, with_control
 from guerdon.rewards import Term, at_end, fact

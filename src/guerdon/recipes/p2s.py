@@ -30,8 +30,7 @@ Example (no play succeeds; the second has the wrong format):
 from guerdon.credit import Credit, Std, centred, shuffled
 from guerdon.recipes import grpo
 from guerdon.recipes.base import Number, Recipe, with_control
-from guerdon.rewards import Term, affine, clip, fact
-from guerdon.rewards.votes import group_mean, otherwise, rising, weighted
+from guerdon.rewards import Term, affine, clip, fact, group_mean, otherwise, rising_sigmoid, weighted_mean
 
 BAD_FORMAT = -1.0  # UNVERIFIED: a summary of the paper
 SLOPE = 2.0  # ours: the last step weighs seven times as much as the first
@@ -42,7 +41,7 @@ PATH = fact("path_score")
 
 def reward(path: Term = PATH, slope: float = SLOPE) -> Term:
     """What a play is worth, with other path scores or weights."""
-    faithful = clip(weighted(path, rising(slope)), low=0.0, high=1.0)
+    faithful = clip(weighted_mean(path, rising_sigmoid(slope)), low=0.0, high=1.0)
     worth = otherwise(OUTCOME, faithful, when=group_mean(OUTCOME))
     broken = affine(OUTCOME, scale=0.0, offset=BAD_FORMAT)  # of the outcome, so that a failed play has none
     return otherwise(worth, broken, when=fact("format_score")).named("p2s")

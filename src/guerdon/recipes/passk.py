@@ -17,9 +17,7 @@ Example (of 1, 0 and 0 the first adds 1; the std is 0.577):
     array([1.732, 0.   , 0.   ])
 """
 
-from guerdon.credit import Credit, Scale, Std, centred, shuffled
-from guerdon.credit.center import BestOther
-from guerdon.credit.compare import positive_part
+from guerdon.credit import BestOther, Credit, Scale, Std, centred, positive_part, shuffled
 from guerdon.recipes import grpo, rloo
 from guerdon.recipes.base import Number, Recipe, with_control
 from guerdon.rewards import Term, fact

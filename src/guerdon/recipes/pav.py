@@ -26,8 +26,7 @@ Example (the first play's second step is what made the prover sure):
     array([ 1.  ,  2.5 , -1.75, -1.75])
 """
 
-from guerdon.credit import Credit, Others, centred, shuffled, step_term, to_go_of
-from guerdon.credit.progress import gain
+from guerdon.credit import Credit, Others, centred, gain, shuffled, step_term, to_go_of
 from guerdon.recipes import rloo
 from guerdon.recipes.base import Number, Recipe, with_control
 from guerdon.rewards import Term, at_end, fact

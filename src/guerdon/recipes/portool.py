@@ -25,12 +25,10 @@ Example (three plays; the first two share their first step, then one of them win
     array([ 0.5 ,  1.86,  0.5 , -1.28, -1.28])
 """
 
-from guerdon.credit import Credit, Std, centred, modulate, shuffled
-from guerdon.credit.progress import unfailed
-from guerdon.credit.tree import among_siblings, backup, node_mean, once
+from guerdon.credit import Credit, Std, among_siblings, backup, centred, modulate, node_mean, once, shuffled
 from guerdon.recipes import grpo
 from guerdon.recipes.base import Number, Recipe, with_control
-from guerdon.rewards import Term, at_end, fact
+from guerdon.rewards import Term, at_end, fact, unfailed
 
 GAMMA = 0.95  # UNVERIFIED: reviews of the paper, best of those tried
 OMEGA_PLAY = 1.0  # ours: not known

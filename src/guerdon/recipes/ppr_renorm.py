@@ -23,8 +23,7 @@ Example (a success and a failure, judged alike; no critic, so r is summed to go)
     array([ 0.75,  1.  , -0.25,  0.  ])
 """
 
-from guerdon.credit import Credit, gae_of, shuffled, whitened
-from guerdon.credit.progress import before_end
+from guerdon.credit import Credit, before_end, gae_of, shuffled, whitened
 from guerdon.recipes import ppo
 from guerdon.recipes.base import Critic, Number, Recipe, with_control
 from guerdon.rewards import Term, affine, at_end, broadcast, fact

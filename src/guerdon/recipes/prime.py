@@ -27,8 +27,7 @@ Example (in units of BETA as in `oprl_istar`; before whitening 3, 2.5, -3 and -1
     (array([ 3. ,  2.5, -3. , -1.5]), array([ 0.93 ,  0.761, -1.099, -0.592]))
 """
 
-from guerdon.credit import Credit, Others, centred, shuffled, whitened
-from guerdon.credit.progress import to_go_above_rate
+from guerdon.credit import Credit, Others, centred, shuffled, to_go_above_rate, whitened
 from guerdon.recipes import rloo
 from guerdon.recipes.base import Number, Recipe, with_control
 from guerdon.rewards import Term, at_end, fact

@@ -23,8 +23,7 @@ Example (the second of the two groups agrees, so the factor is 2):
     array([ 1.414, -1.414,  0.   ,  0.   ])
 """
 
-from guerdon.credit import Credit, Std, at_size_of, centred
-from guerdon.credit.clean import rescaled
+from guerdon.credit import Credit, Std, at_size_of, centred, rescaled
 from guerdon.recipes import grpo
 from guerdon.recipes.base import Number, Recipe, with_control
 from guerdon.rewards import Term, affine, clip, fact, gate

@@ -19,8 +19,7 @@ Example (the greedy play gets 0.5):
     array([ 0.5,  0.5, -0.5])
 """
 
-from guerdon.credit import Credit, shuffled
-from guerdon.credit.compare import less
+from guerdon.credit import Credit, less, shuffled
 from guerdon.recipes import rloo
 from guerdon.recipes.base import Number, Recipe, with_control
 from guerdon.rewards import Term, fact

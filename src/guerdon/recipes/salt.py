@@ -25,8 +25,7 @@ Example (one first step for both; then they part):
     array([ 0.   ,  0.707,  0.   , -0.707])
 """
 
-from guerdon.credit import Credit, at_size_of
-from guerdon.credit.merge import Recent, merge_average
+from guerdon.credit import Credit, Recent, at_size_of, merge_average
 from guerdon.recipes import grpo
 from guerdon.recipes.base import Number, Recipe, with_control
 

@@ -26,13 +26,11 @@ Example (a play takes 7 of 7 and 6, and then 8 of 8 and 9):
     array([ 0.354,  0.707,  0.354, -0.707, -0.707])
 """
 
-from guerdon.credit import Credit, Scale, Std, modulate, shuffled
-from guerdon.credit.progress import unfailed
-from guerdon.credit.tree import among_siblings, once
+from guerdon.credit import Credit, Scale, Std, among_siblings, modulate, once, shuffled
 from guerdon.objectives import KL, Clipped, StepMean, TokenRatio
 from guerdon.recipes import grpo
 from guerdon.recipes.base import Number, Recipe, with_control
-from guerdon.rewards import Term, fact
+from guerdon.rewards import Term, fact, unfailed
 
 EPS = 1e-6  # code: slate/training/step_level_algos.py
 CLIP = 0.2  # code: slate/training

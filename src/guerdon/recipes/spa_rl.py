@@ -28,12 +28,10 @@ Example (the second feature marks what wins; all actions were accepted):
     array([0.5, 1. , 0.5, 0. ])
 """
 
-from guerdon.credit import Credit, gae_of, shuffled
-from guerdon.credit.progress import before_end, unfailed
-from guerdon.credit.redistribute import by_features
+from guerdon.credit import Credit, before_end, by_features, gae_of, shuffled
 from guerdon.recipes import ppo
 from guerdon.recipes.base import Critic, Number, Recipe, with_control
-from guerdon.rewards import Term, affine, at_end, fact
+from guerdon.rewards import Term, affine, at_end, fact, unfailed
 
 ALPHA = 1.0  # code: prm/rl_data_org.py, contributions as they are
 BETA = 0.5  # code: prm/rl_data_org.py, grounding_values

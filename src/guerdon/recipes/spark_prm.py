@@ -27,12 +27,10 @@ Example (the first play succeeds; two of three judges find its first step wrong)
     array([ 0.   ,  0.707, -0.707,  0.   ])
 """
 
-from guerdon.credit import Credit, Std, centred, shuffled
-from guerdon.credit.modulate import selective
+from guerdon.credit import Credit, Std, centred, selective, shuffled
 from guerdon.recipes import grpo
 from guerdon.recipes.base import Number, Recipe, with_control
-from guerdon.rewards import Term, affine, fact, gate, mean
-from guerdon.rewards.votes import Majority, verdict
+from guerdon.rewards import Majority, Term, affine, fact, gate, mean, verdict
 
 STEP_SHARE = 0.4  # UNVERIFIED: notes on the paper
 VERDICT_SHARE = 0.6  # UNVERIFIED: notes on the paper

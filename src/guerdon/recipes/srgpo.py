@@ -30,10 +30,9 @@ Example (a bucket of four steps, one of which strayed):
 """
 
 from guerdon.credit import Credit, Keys, Randomly, Std, centred, shuffled
-from guerdon.credit.progress import unfailed
 from guerdon.recipes import grpo
 from guerdon.recipes.base import Number, Recipe, with_control
-from guerdon.rewards import Term, affine, at_end, clip, fact
+from guerdon.rewards import Term, affine, at_end, clip, fact, unfailed
 
 OMEGA = 1.0  # code: SeeNav-Agent, weight of the step advantage
 SIZE = 16  # code: SeeNav-Agent, size of the random groups

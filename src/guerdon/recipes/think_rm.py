@@ -28,8 +28,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from guerdon.credit import Std, centred, shuffled
-from guerdon.credit.pairs import PairStd, pairwise, preferred
+from guerdon.credit import PairStd, Std, centred, pairwise, preferred, shuffled
 from guerdon.objectives import KL
 from guerdon.recipes import grpo, rloo
 from guerdon.recipes.base import Number, Recipe, with_control

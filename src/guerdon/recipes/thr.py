@@ -27,12 +27,10 @@ Example (tau is 1; one token of each play is dominant):
 
 from numbers import Real
 
-from guerdon.credit import Credit, shuffled
-from guerdon.credit.modulate import sign_scaled
+from guerdon.credit import Credit, shuffled, sign_scaled
 from guerdon.recipes import grpo
 from guerdon.recipes.base import Number, Recipe, with_control
-from guerdon.rewards import Term, fact
-from guerdon.rewards.votes import group_mean
+from guerdon.rewards import Term, fact, group_mean
 
 P = 0.1  # UNVERIFIED: notes on the paper; exploitation
 

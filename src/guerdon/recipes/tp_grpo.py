@@ -27,12 +27,10 @@ Example (r_o is +-0.707, r_c is 0.5 * 0.5):
     array([ 0.457,  0.707, -0.707,  0.   ])
 """
 
-from guerdon.credit import Credit, shuffled, step_term, to_go_of
-from guerdon.credit.modulate import modulate
+from guerdon.credit import Credit, modulate, shuffled, step_term, to_go_of
 from guerdon.recipes import grpo
 from guerdon.recipes.base import Number, Recipe, with_control
-from guerdon.rewards import Term, affine, broadcast, fact, gate
-from guerdon.rewards.votes import group_mean, otherwise
+from guerdon.rewards import Term, affine, broadcast, fact, gate, group_mean, otherwise
 
 ALPHA = 0.5  # ours: at half solved, a wrong thought of a success loses a quarter of it
 

@@ -26,8 +26,7 @@ Example (two tokens a play; the plays disagree about the second):
     array([ 0.707,  1.202, -0.707, -1.202])
 """
 
-from guerdon.credit import Credit, shuffled
-from guerdon.credit.modulate import min_max, modulate
+from guerdon.credit import Credit, min_max, modulate, shuffled
 from guerdon.objectives import Clipped, TokenMean, TokenRatio
 from guerdon.recipes import grpo
 from guerdon.recipes.base import Number, Recipe, with_control

@@ -29,8 +29,7 @@ Example (one step each, anchored at 1/2):
     array([ 0.957, -0.707])
 """
 
-from guerdon.credit import Credit, Std, Turn, centred, modulate, shuffled, to_go_of
-from guerdon.credit.anytime import above_anchor, phase_weight
+from guerdon.credit import Credit, Std, Turn, centred, less, modulate, phase_weight, shuffled, to_go_of
 from guerdon.objectives import Clipped, StepMean, StepRatio
 from guerdon.recipes import grpo
 from guerdon.recipes.base import Number, Recipe, with_control
@@ -48,7 +47,7 @@ ANCHOR = fact("value")
 def credit(kappa: float = KAPPA, gamma: float = GAMMA, reward: Term = REWARD, anchor: Term = ANCHOR) -> Credit:
     """The advantage with another weight of the absolute part, or another anchor."""
     ahead = to_go_of(reward, gamma)
-    dual = centred(ahead, by=("prompt", Turn()), scale=Std(EPS)) + kappa * above_anchor(ahead, anchor)
+    dual = centred(ahead, by=("prompt", Turn()), scale=Std(EPS)) + kappa * less(ahead, anchor, compares=("history",))
     return modulate(dual, by=phase_weight(reward, gamma))
 
 

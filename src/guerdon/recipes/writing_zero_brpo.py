@@ -27,9 +27,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from guerdon.credit import Credit, shuffled
-from guerdon.credit.clean import balanced
-from guerdon.credit.pairs import against_one, pairwise, preferred
+from guerdon.credit import Credit, against_one, balanced, pairwise, preferred, shuffled
 from guerdon.recipes import grpo
 from guerdon.recipes.base import Number, Recipe, with_control
 

@@ -42,6 +42,7 @@ def plain(world: str) -> str:
 
 
 def key() -> str:
+    """What the colours and the slanted numbers of the map mean."""
     up, down = (f'<i class="{c}" style="background:var(--{n})"></i>' for c, n in (("up", "pos"), ("down", "neg")))
     return (
         f'<ul class="key"><li>{up}fewer steps than {REFERENCE}</li><li>{down}more steps</li>'
@@ -51,6 +52,7 @@ def key() -> str:
 
 
 def budgets(results: Mapping[str, Any], ranked: Sequence[Row], coloured: Mapping[str, str]) -> str:
+    """The map: a row a recipe, a cell a world and stage, with the ratio to the reference and the steps."""
     places = [(w, s) for w, about in results["measured"].items() for s in about["stages"]]
     at = {(identity(r), r["world"], r["stage"]): r for r in results["rows"]}
     heads = "".join(
@@ -109,6 +111,7 @@ def _cell(row: Row | None, kind: str) -> str:
 
 
 def curves(results: Mapping[str, Any], coloured: Mapping[str, str]) -> str:
+    """A picture of cosine against steps for each world and stage."""
     out = []
     for world, about in results["measured"].items():
         figures = []
@@ -184,6 +187,7 @@ def _frame(axes: Axes) -> str:
 
 
 def failures(results: Mapping[str, Any], ranked: Sequence[Row]) -> str:
+    """A row a recipe: its lowest cosine, bias, accuracy and signal, and where that was."""
     by_rule: dict[str, list[Row]] = {}
     for row in results["rows"]:
         by_rule.setdefault(identity(row), []).append(row)

@@ -1,4 +1,4 @@
-"""What it is worth: the Term algebra, shaping, gates, potentials, spreading. Pure numpy.
+"""What it is worth: the Term algebra, shaping, gates, potentials, shares, groups, votes. Pure numpy.
 
     worth = at_end(fact("outcome")) + 0.1 * potential(fact("progress"), gamma=1.0)
     batch = reward(batch, worth)
@@ -11,14 +11,26 @@ from __future__ import annotations
 from dataclasses import replace
 
 from guerdon.batch import Batch
+from guerdon.rewards.groups import group_mean, group_percentile, group_std
 from guerdon.rewards.potential import interpolated, potential
-from guerdon.rewards.shaping import affine, backward_delta, clip, delta, gate, tiers
-from guerdon.rewards.spread import spread, uniform
+from guerdon.rewards.shaping import affine, backward_delta, clip, delta, gate, otherwise, tiers, unfailed
+from guerdon.rewards.spread import Weights, only_last, rising, rising_sigmoid, spread, uniform, weighted_mean
 from guerdon.rewards.term import Term, at_end, broadcast, fact, final, mean, total
+from guerdon.rewards.votes import Intersection, Majority, Share, Vote, thoughts, verdict
 
-__all__ = [
-    "Term", "affine", "at_end", "backward_delta", "broadcast", "clip", "delta", "fact", "final", "gate",
-    "interpolated", "mean", "potential", "reward", "spread", "tiers", "total", "uniform",
+__all__ = [  # noqa: RUF022  (by module)
+    # term
+    "Term", "at_end", "broadcast", "fact", "final", "mean", "reward", "total",
+    # shaping
+    "affine", "backward_delta", "clip", "delta", "gate", "otherwise", "tiers", "unfailed",
+    # potential
+    "interpolated", "potential",
+    # spread
+    "Weights", "only_last", "rising", "rising_sigmoid", "spread", "uniform", "weighted_mean",
+    # groups
+    "group_mean", "group_percentile", "group_std",
+    # votes
+    "Intersection", "Majority", "Share", "Vote", "thoughts", "verdict",
 ]  # fmt: skip
 
 

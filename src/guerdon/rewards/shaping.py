@@ -1,4 +1,4 @@
-"""Maps of a term's values: clip, affine, tiers, gates, choices and differences.
+"""Maps of a term's values: clip, affine, tiers, slopes, gates, products, choices and differences.
 
 `gate` and `unfailed` keep the parts of a sum. Under the others a sum becomes one term; to see its parts,
 map each summand and add.
@@ -74,6 +74,65 @@ def tiers(term: Term, at: Sequence[Real], values: Sequence[Real]) -> Term:
     if (np.diff(edges) <= 0).any():
         raise ShapeError(f"tiers: thresholds {tuple(at)} do not ascend; sort them, each once")
     return _pointwise(term, f"tiers({term.name})", lambda x: worth[np.searchsorted(edges, x, side="right")])
+
+
+def slopes(term: Term, at: Sequence[Real], values: Sequence[Real]) -> Term:
+    """Straight lines through the given points, flat outside them: what `tiers` is for stairs.
+
+    Args:
+        at: ascending places, one or more.
+        values: what the term is worth at each of them.
+
+    Example (free up to 2, half lost at 4):
+        >>> from guerdon.rewards import fact
+        >>> batch = Batch.from_steps(group=[0] * 3, trajectory=[0] * 3, reward=[1.0, 3.0, 9.0])
+        >>> slopes(fact("reward"), at=(2.0, 4.0), values=(1.0, 0.5))(batch).values
+        array([1.  , 0.75, 0.5 ])
+    """
+    places, worth = np.asarray(at, np.float64), np.asarray(values, np.float64)
+    if not len(places) or len(worth) != len(places):
+        raise ShapeError(f"slopes: {len(places)} places and {len(worth)} values; one value per place is needed, one "
+                         "place or more")  # fmt: skip
+    if (np.diff(places) <= 0).any():
+        raise ShapeError(f"slopes: places {tuple(at)} do not ascend; sort them, each once")
+    return _pointwise(term, f"slopes({term.name})", lambda x: np.interp(x, places, worth))
+
+
+def product(first: Term, *others: Term) -> Term:
+    """The terms multiplied, so that no one of them can be traded against another.
+
+        y[i] = x1[i] * x2[i] * ...
+
+    A factor that is known to be 0 decides: the value is 0 and scored whatever is missing from the others, as
+    behind a shut gate. Else the value is missing where any factor is.
+
+    Args:
+        first, others: at one level.
+
+    Raises:
+        LevelError: when called, if they are not at one level.
+
+    Example:
+        >>> from guerdon.rewards import fact
+        >>> batch = Batch.from_steps(group=[0] * 3, trajectory=[0] * 3, reward=[0.0, 2.0, 2.0])
+        >>> batch = batch.with_columns(share=Column.of("step", [None, 0.25, None]))
+        >>> product(fact("reward"), fact("share"))(batch).tolist()
+        [0.0, 0.5, None]
+    """
+
+    def multiply(batch: Batch) -> Column:
+        columns = [term(batch) for term in (first, *others)]
+        for term, column in zip(others, columns[1:], strict=True):
+            need_level("product", term.name, column, columns[0].level)
+        shut = np.logical_or.reduce([c.valid & (c.values == 0) for c in columns])
+        known = np.logical_and.reduce([c.valid for c in columns])
+        values = columns[0].filled(0.0)
+        for column in columns[1:]:
+            values = values * column.filled(0.0)
+        return floats(columns[0], np.where(shut, 0.0, values), shut | known)
+
+    name = " * ".join(term.name for term in (first, *others))
+    return Term(name, multiply, union(*(term.observers for term in (first, *others))))
 
 
 def gate(term: Term, *, when: Term, above: Real = 0.0) -> Term:

@@ -7,10 +7,9 @@ import numpy as np
 from guerdon.batch import Batch, Column
 from guerdon.bench.claims.base import Claim, Effort, Generator, Result, over_seeds
 from guerdon.bench.labs import plays_of_length
-from guerdon.credit import Turn, centred
-from guerdon.credit.anytime import above_past, prior, tail
+from guerdon.credit import Turn, above_past, centred, stopping_prior, weighted_to_go
 from guerdon.recipes import anytime_brpo
-from guerdon.rewards.spread import uniform
+from guerdon.rewards import uniform
 
 PARTS, PLAYS, GROUPS, ANSWERS, CLASSES = 4, 8, 300, 4, 4
 Array = np.ndarray
@@ -37,10 +36,10 @@ def thoughts(rng: Generator, groups: int) -> Batch:
 def one(rng: Generator, effort: Effort) -> dict[str, float]:
     """Variance of the credit of each part over that under the group's mean."""
     batch, found = thoughts(rng, effort.of(GROUPS, least=50)), {}
-    after = prior(uniform)
+    after = stopping_prior(uniform)
     rules = {
         "both baselines": anytime_brpo.credit(), "own past alone": above_past(anytime_brpo.PROBE, after),
-        "group alone": centred(tail(anytime_brpo.PROBE, after), by=("prompt", Turn())),
+        "group alone": centred(weighted_to_go(anytime_brpo.PROBE, after), by=("prompt", Turn())),
     }  # fmt: skip
     spread = {name: credit(batch).filled(0.0).reshape(-1, PARTS).var(0) for name, credit in rules.items()}
     for name in ("both baselines", "own past alone"):

@@ -8,8 +8,7 @@ from guerdon.batch import Batch, Column
 from guerdon.bench.claims.base import Claim, Effort, Generator, Result, over_seeds
 from guerdon.bench.labs import plays_of_length
 from guerdon.bench.sample import cosine
-from guerdon.credit import Credit, Std, centred
-from guerdon.credit.tree import at_depth, backup, bounded
+from guerdon.credit import Credit, Std, at_depth, backup, bounded, centred
 from guerdon.recipes import branchgrpo
 from guerdon.rewards import fact
 

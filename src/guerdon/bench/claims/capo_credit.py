@@ -9,7 +9,8 @@ from guerdon.bench.claims.base import Claim, Effort, Generator, Result, over_see
 from guerdon.bench.labs import plays_of_length, spearman
 from guerdon.credit import Credit
 from guerdon.recipes import capo_credit, grpo
-from guerdon.rewards.votes import Intersection, Majority, Union, Vote
+from guerdon.rewards import Intersection, Majority, Vote
+from guerdon.rewards.votes import Union
 
 STEPS, PLAYS, GROUPS, JUDGES = 8, 16, 100, 4
 FATAL, HARMLESS = 0.08, 0.08  # chances of a step that spoils the outcome, and of a wrong one that does not

@@ -6,7 +6,7 @@ import numpy as np
 
 from guerdon.bench.claims.base import Claim, Effort, Generator, Result, over_seeds
 from guerdon.bench.labs import single_steps
-from guerdon.credit.compare import ranked
+from guerdon.credit import ranked
 from guerdon.rewards import fact
 
 PLAYS, GROUPS, UPDATES, RATE = 4, 64, 200, 0.1

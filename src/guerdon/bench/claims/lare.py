@@ -7,7 +7,7 @@ import numpy as np
 from guerdon.batch import Batch, Column
 from guerdon.bench.claims.base import Claim, Effort, Generator, Result, over_seeds
 from guerdon.bench.labs import plays_of_length
-from guerdon.credit.redistribute import by_features
+from guerdon.credit import by_features
 from guerdon.recipes import lare
 from guerdon.rewards import fact, spread
 

@@ -6,8 +6,7 @@ import numpy as np
 
 from guerdon.batch import Batch, Column
 from guerdon.bench.claims.base import Claim, Effort, Generator, Result, over_seeds
-from guerdon.credit.clocks import Every
-from guerdon.credit.temporal import lambda_of
+from guerdon.credit import Every, lambda_of
 from guerdon.recipes import ota
 
 CELLS, AHEAD, NOISE, OPTIONS = 1000, 25, 0.5, (1, 5, 20)

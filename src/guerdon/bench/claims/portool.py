@@ -8,8 +8,7 @@ from guerdon.batch import Batch, Column
 from guerdon.bench.claims.base import Claim, Effort, Generator, Result, over_seeds
 from guerdon.bench.labs import spearman
 from guerdon.bench.sample import cosine
-from guerdon.credit import Credit, Std, centred, shuffled
-from guerdon.credit.tree import node_mean
+from guerdon.credit import Credit, Std, centred, node_mean, shuffled
 from guerdon.environments import tabular
 from guerdon.recipes import portool
 

@@ -9,8 +9,7 @@ from guerdon.bench.claims.base import Claim, Effort, Generator, Result, over_see
 from guerdon.bench.claims.iterresearch_eapo import FOUND, GO_ON, HORIZON, NEEDED, USELESS, chain
 from guerdon.bench.labs import Plain, learn, reaches
 from guerdon.bench.sample import Plays
-from guerdon.credit import Credit, Others, Turn, centred, to_go_of
-from guerdon.credit.progress import before_end
+from guerdon.credit import Credit, Others, Turn, before_end, centred, to_go_of
 from guerdon.recipes import ppr_renorm, rloo
 from guerdon.rewards import Term, at_end, fact
 

@@ -8,8 +8,7 @@ import numpy as np
 
 from guerdon.bench.claims.base import Claim, Effort, Generator, Result, over_seeds
 from guerdon.bench.labs import Adam, Plain, Stepper, single_steps
-from guerdon.credit import Credit, Std, centred
-from guerdon.credit.clean import rescaled
+from guerdon.credit import Credit, Std, centred, rescaled
 from guerdon.recipes import rapo_fathom
 from guerdon.rewards import fact
 

@@ -8,8 +8,7 @@ import pyarrow as pa
 from guerdon.batch import Batch
 from guerdon.bench.claims.base import Claim, Effort, Generator, Result, over_seeds
 from guerdon.bench.labs import single_steps, spearman
-from guerdon.credit import Credit, Std, centred
-from guerdon.credit.pairs import PairStd, as_given, pairwise, preferred
+from guerdon.credit import Credit, PairStd, Std, as_given, centred, pairwise, preferred
 from guerdon.rewards import fact
 
 PLAYS, GROUPS = 8, 400

@@ -7,7 +7,7 @@ import numpy as np
 from guerdon.batch import Batch, Column
 from guerdon.bench.claims.base import Claim, Effort, Generator, Result, over_seeds
 from guerdon.bench.labs import plays_of_length
-from guerdon.credit.modulate import min_max
+from guerdon.credit import min_max
 from guerdon.credit.tokens import divergence
 from guerdon.environments import tabular
 from guerdon.recipes import tw_grpo

@@ -8,7 +8,7 @@ from guerdon import segments
 from guerdon.batch import Batch, Column
 from guerdon.bench.claims.base import Claim, Effort, Generator, Result, over_seeds
 from guerdon.bench.labs import plays_of_length
-from guerdon.credit.anytime import phase_weight
+from guerdon.credit import phase_weight
 from guerdon.recipes import vgpo
 from guerdon.rewards import fact
 

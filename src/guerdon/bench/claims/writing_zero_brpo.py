@@ -8,7 +8,7 @@ import pyarrow as pa
 from guerdon.batch import Batch
 from guerdon.bench.claims.base import Claim, Effort, Generator, Result, over_seeds
 from guerdon.bench.labs import single_steps
-from guerdon.credit.pairs import against_one
+from guerdon.credit import against_one
 from guerdon.recipes import writing_zero_brpo
 
 PLAYS, GROUPS = 16, 1000
