@@ -75,8 +75,10 @@ class Column:
 
     def filled(self, missing: float = np.nan) -> Array:
         """The values as floats, with `missing` where there is none."""
-        values = np.asarray(self.values, np.float64)
-        return np.where(self.valid.reshape(-1, *[1] * (values.ndim - 1)), values, missing)
+        values = np.array(self.values, np.float64)
+        if not self.valid.all():
+            values[~self.valid] = missing
+        return values
 
     def take(self, index: Int[Array, "m"], level: Level | None = None) -> Column:
         """The items at `index`, in that order; `level` where they become another level's."""
@@ -93,7 +95,9 @@ class Column:
         if isinstance(self.values, pa.Array):
             return self.take(np.repeat(np.arange(len(self)), times), level)
         parts = tuple((name, part.repeat(times, level)) for name, part in self.parts)
-        return Column(level or self.level, np.repeat(self.values, times, axis=0), np.repeat(self.valid, times), parts)
+        values = np.repeat(self.values, times, axis=0)
+        valid = everywhere(len(values)) if self.valid.all() else np.repeat(self.valid, times)
+        return Column(level or self.level, values, valid, parts)
 
     def tolist(self) -> list:
         """Python values, None where there is none."""
@@ -354,6 +358,16 @@ class Batch:
         from guerdon.collate import select
 
         return select(self, keep)
+
+
+def everywhere(n: int) -> Bool[Array, "n"]:
+    """True n times, in the memory of one and not to be written to.
+
+    Example:
+        >>> everywhere(3).tolist()
+        [True, True, True]
+    """
+    return np.broadcast_to(np.True_, n)
 
 
 def hash_text(text: str) -> int:

@@ -122,13 +122,14 @@ def _backward(
         closed = np.zeros(len(table), bool)
         closed[row] = True
         ahead[:-1] = over(heads(row, column), np.flatnonzero(closed))[1:]
-    cut, at = np.unique(row[inside], return_inverse=True)
-    if 2 * len(cut) > len(table):
+    cut = np.zeros(len(table), bool)
+    cut[row[inside]] = True
+    if 2 * np.count_nonzero(cut) > len(table):
         _run(tables, row, column, step, ahead)
     else:  # the few blocks that an end cuts are gone through apart, so that the others need not look for ends
-        apart = tuple(t[cut] for t in tables)
-        _run(apart, at, column[inside], step, ahead[cut])
-        _run(tables, row[~inside], column[~inside], step, ahead)
+        apart, there = tuple(t[cut] for t in tables), cut[row]
+        _run(apart, (np.cumsum(cut) - 1)[row[there]], column[there], step, ahead[cut])
+        _run(tables, row[~there], column[~there], step, ahead)
         table[cut] = apart[0]
     return table.reshape(-1)
 

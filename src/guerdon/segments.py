@@ -44,7 +44,7 @@ def dense(by: Shaped[Array, "n"]) -> Int[Array, "n"]:
     if low >= 0 and high < 4 * len(by) + 1024:
         used = np.zeros(high + 1, bool)
         used[by] = True
-        return (np.cumsum(used) - 1)[by]
+        return by.astype(np.int64) if used.all() else (np.cumsum(used) - 1)[by]
     return _sorted_places(by, low, high)
 
 
@@ -112,8 +112,7 @@ def joint(*keys: Shaped[Array, "n"]) -> Int[Array, "n"]:
 
 def count(by: Int[Array, "n"], n: int | None = None) -> Int[Array, "s"]:
     """How many members each of the segments 0..n-1 has."""
-    _from_zero("count", by)
-    return np.bincount(by, minlength=n or 0)
+    return _summed("count", by, None, n)
 
 
 def total(x: Float[Array, "n"], by: Int[Array, "n"], n: int | None = None) -> Float[Array, "s"]:
@@ -124,10 +123,15 @@ def total(x: Float[Array, "n"], by: Int[Array, "n"], n: int | None = None) -> Fl
         array([3., 3.])
     """
     same_length("total", x, by)
-    _from_zero("total", by)
-    return np.bincount(by, weights=x, minlength=n or 0).astype(
-        np.float64, copy=False
-    )  # of nothing, numpy counts in ints
+    return _summed("total", by, x, n).astype(np.float64, copy=False)  # of nothing, numpy counts in ints
+
+
+def _summed(caller: str, by: Array, x: Array | None, n: int | None) -> Array:
+    try:
+        return np.bincount(by, weights=x, minlength=n or 0)
+    except ValueError:
+        _from_zero(caller, by)  # numpy looks for ids below zero anyway; here it is only put into words
+        raise
 
 
 def mean(x: Float[Array, "n"], by: Int[Array, "n"], n: int | None = None) -> Float[Array, "s"]:

@@ -57,7 +57,22 @@ OBJECTIVES += (
     o.Clipped() + o.Scheduled(o.On("replayed", o.Clipped(ratio=o.StepRatio())), o.After(2, o.Linear(0.0, 1.0, 4))),
     o.On("replayed", o.On("replayed", o.Entropy(0.1))),
 )
-HOLDS = (o.Reinforce, o.TokenGradient)  # what holds a part fixed, so that its gradient is not that of its value
+BY_OUTCOME = o.BestAgainstWorst(o.Outcome())
+OBJECTIVES += (
+    *(o.Preference(0.5, choice=choice) for choice in (o.BestAgainstWorst(), BY_OUTCOME, o.Listed())),
+    o.Preference(2.0, o.PlayMean(), o.Listed(), o.SoftLabel(), o.Guided(0.3, o.FromTeacher())),
+    o.Preference(0.5, choice=BY_OUTCOME) + o.TokenRegularised(0.25, 0.5, choice=BY_OUTCOME),
+    *(o.PairClipped(bound=bound, choice=c) for bound in (o.Separate(), o.Joint()) for c in (o.Listed(), BY_OUTCOME)),
+    o.PairClipped(ratio=o.PlayMean()),
+    *(o.Classified(form=form) for form in (o.Anchored(), o.Circle(), o.Singly())),
+    *(o.ImplicitCritic(balanced=balanced) for balanced in (True, False)),
+    o.ImitateBest() + o.KL(0.2),
+)
+HOLDS = (
+    o.Reinforce,
+    o.TokenGradient,
+    o.TokenRegularised,
+)  # what holds a part fixed, so that its gradient is not that of its value
 
 
 def holds(x):

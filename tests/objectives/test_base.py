@@ -81,16 +81,15 @@ def test_a_weight_of_zero_is_a_token_that_is_not_there(objective, stream_of):
     logprob, entropy = junk["logprob"].requires_grad_(), junk["entropy"].requires_grad_()
     held = {name: getattr(s, name) for name in HELD if getattr(s, name) is not None}
     other = {name: x.masked_fill(dropped, torch.inf) for name, x in held.items()}
-    junk_top = Top(
-        *(x.detach().masked_fill(dropped[:, None], torch.nan) for x in (s.top.logprob, s.top.teacher_logprob))
-    )
+    rows = [x.detach().masked_fill(dropped[:, None], torch.nan) for x in (s.top.logprob, s.top.teacher_logprob)]
+    junk_top = Top(rows[0].requires_grad_(), rows[1])
     poisoned, without = rebuild(replace(s, **other, top=junk_top), logprob, entropy), s.take(kept, all_of(s))
     assert without.tokens == len(without.logprob)
     loss, terms = objective(poisoned)
     expected, expected_terms = objective(without)
     assert loss.item() == pytest.approx(expected.item(), abs=1e-12)
     assert {k: v.item() for k, v in terms.items()} == pytest.approx({k: v.item() for k, v in expected_terms.items()})
-    for gradient in gradients(loss, [logprob, entropy]):
+    for gradient in gradients(loss, [logprob, entropy, junk_top.logprob]):
         assert gradient.isfinite().all()
         assert (gradient[dropped] == 0).all()
 
@@ -135,9 +134,8 @@ def test_low_precision_and_extreme_ratios_stay_finite(objective, dtype, stream_o
         x = [column.to(dtype) for column in (s.old_logprob + far * sign, s.old_logprob, s.advantage)]
         columns = {name: column.to(dtype) for name, column in columns.items()}
         apart = far * torch.arange(4) * sign[:, None]
-        top = Top(
-            *((y + z).log_softmax(-1).to(dtype) for y, z in ((s.top.logprob, apart), (s.top.teacher_logprob, -apart)))
-        )
+        rows = (s.top.logprob + apart, s.top.teacher_logprob - apart)
+        top = Top(*(row.log_softmax(-1).to(dtype) for row in rows))
         more = {"group": s.group, "top": top, "pairs": s.pairs}
         leaves, wide = learnt(Stream.of(*x, s.step, s.sequence, **columns, **more))
         wide = replace(wide, beside={"replayed": wide})

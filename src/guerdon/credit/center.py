@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from guerdon import segments
+from guerdon.batch import everywhere
 from guerdon.errors import ShapeError, UnscoredError
 
 Array = np.ndarray
@@ -47,11 +48,10 @@ class Mean:
         self, x: Float[Array, "n"], votes: Float[Array, "n"], bucket: Int[Array, "n"], owner: Int[Array, "n"] | None
     ) -> tuple[Float[Array, "n"], Bool[Array, "n"]]:
         """The mean; an item is alone where no item but itself votes."""
-        weight = segments.total(votes, bucket)
-        mean = segments.total(votes * x, bucket) / np.where(weight > 0, weight, 1.0)
+        weight = np.bincount(bucket, votes)
+        mean = np.bincount(bucket, votes * x) / np.where(weight > 0, weight, 1.0)
         voter = votes > 0
-        voters = np.bincount(bucket, weights=voter)
-        return mean[bucket], (voters > 0)[bucket] & ~((voters == 1)[bucket] & voter)
+        return mean[bucket], np.bincount(bucket, voter)[bucket] > voter
 
 
 @dataclass(frozen=True)
@@ -69,10 +69,11 @@ class Others:
         self, x: Float[Array, "n"], votes: Float[Array, "n"], bucket: Int[Array, "n"], owner: Int[Array, "n"] | None
     ) -> tuple[Float[Array, "n"], Bool[Array, "n"]]:
         """The mean of the others; an item is alone where nobody else votes."""
-        own = np.arange(len(x)) if owner is None else segments.joint(bucket, owner)
+        own = None if owner is None else segments.joint(bucket, owner)
 
         def others(values: Array) -> Array:
-            return segments.total(values, bucket)[bucket] - segments.total(values, own)[own]
+            mine = values if own is None else np.bincount(own, values)[own]
+            return np.bincount(bucket, values)[bucket] - mine
 
         speaks = others((votes > 0).astype(np.float64)) > 0
         return others(votes * x) / np.where(speaks, others(votes), 1.0), speaks
@@ -175,11 +176,8 @@ class Std:
 
     def __call__(self, x: Float[Array, "n"], votes: Float[Array, "n"], bucket: Int[Array, "n"]) -> Float[Array, "n"]:
         """1 / (s + eps) of each item's bucket."""
-        weight = segments.total(votes, bucket)
-        weight = np.where(weight > 0, weight, 1.0)
-        away = x - (segments.total(votes * x, bucket) / weight)[bucket]
-        free = weight - segments.total(votes**2, bucket) / weight
-        square = segments.total(votes * away**2, bucket)
+        weight, square = _squares(x, votes, bucket)
+        free = weight - np.bincount(bucket, votes * votes) / weight
         spread = np.sqrt(square / np.where(free > 0, free, 1.0))
         return np.where(spread > 0, 1.0 / (np.where(spread > 0, spread, 1.0) + self.eps), 0.0)[bucket]
 
@@ -204,11 +202,17 @@ class Rms:
 
     def __call__(self, x: Float[Array, "n"], votes: Float[Array, "n"], bucket: Int[Array, "n"]) -> Float[Array, "n"]:
         """1 / (s + eps) of each item's bucket."""
-        weight = segments.total(votes, bucket)
-        weight = np.where(weight > 0, weight, 1.0)
-        away = x - (segments.total(votes * x, bucket) / weight)[bucket]
-        spread = np.sqrt(segments.total(votes * away**2, bucket) / weight)
+        weight, square = _squares(x, votes, bucket)
+        spread = np.sqrt(square / weight)
         return np.where(spread > 0, 1.0 / (np.where(spread > 0, spread, 1.0) + self.eps), 0.0)[bucket]
+
+
+def _squares(x: Array, votes: Array, bucket: Array) -> tuple[Array, Array]:
+    """The weight of each bucket, 1 where nobody votes, and the weighted sum of squares around its mean."""
+    weight = np.bincount(bucket, votes)
+    weight = np.where(weight > 0, weight, 1.0)
+    away = x - (np.bincount(bucket, votes * x) / weight)[bucket]
+    return weight, np.bincount(bucket, votes * away * away)
 
 
 MEAN = Mean()
@@ -266,32 +270,49 @@ def center(
         Shao et al., DeepSeekMath, 2024, arXiv:2402.03300, section 4.1.2.
         Kool et al., Buy 4 REINFORCE Samples, Get a Baseline for Free!, 2019.
     """
+    return in_buckets(x, segments.dense(by), baseline, scale, valid, weight, owner)
+
+
+def in_buckets(
+    x: Array,
+    bucket: Array,
+    baseline: Baseline,
+    scale: Scale | None,
+    valid: Array | None,
+    weight: Array | None,
+    owner: Array | None,
+) -> Array:
+    """`center` where the buckets are numbered already, from 0 and without a gap."""
     x = np.asarray(x, np.float64)
-    valid = np.ones(len(x), bool) if valid is None else np.asarray(valid, bool)
-    weight = np.ones(len(x)) if weight is None else np.asarray(weight, np.float64)
-    _check(x, by, valid, weight, owner)
-    bucket = segments.dense(by)
-    votes = np.where(valid, weight, 0.0)
+    valid = everywhere(len(x)) if valid is None else np.asarray(valid, bool)
+    weight = None if weight is None else np.asarray(weight, np.float64)
+    _check(x, bucket, valid, weight, owner)
+    votes = valid.astype(np.float64) if weight is None else np.where(valid, weight, 0.0)
     # Measured from the bucket's lowest vote, so that a bucket that agrees is zero to the last bit.
-    low = segments.minimum(np.where(votes > 0, x, np.inf), bucket)
-    low = np.where(np.isfinite(low), low, 0.0)[bucket]
-    above = np.subtract(x, low, out=np.zeros(len(x)), where=valid)
+    voter = votes > 0
+    low = segments.minimum(x if voter.all() else np.where(voter, x, np.inf), bucket)
+    above = _minus(x, np.where(low < np.inf, low, 0.0)[bucket], valid)
     reference, speaks = baseline(above, votes, bucket, owner)
-    away = np.subtract(above, reference, out=np.zeros(len(x)), where=valid & speaks)
+    away = _minus(above, reference, valid & speaks)
     return away if scale is None else away * scale(above, votes, bucket)
 
 
-def _check(x: Array, by: Array, valid: Array, weight: Array, owner: Array | None) -> None:
+def _minus(x: Array, y: Array, where: Array) -> Array:
+    """x - y, and 0 elsewhere."""
+    return x - y if where.all() else np.subtract(x, y, out=np.zeros(len(x)), where=where)
+
+
+def _check(x: Array, by: Array, valid: Array, weight: Array | None, owner: Array | None) -> None:
     for name, other in (("by", by), ("valid", valid), ("weight", weight), ("owner", owner)):
         if other is not None and len(other) != len(x):
             raise ShapeError(
                 f"center: x has {len(x)} items and {name} has {len(other)}; one entry per item is needed; "
                 "take both from the same level of the batch"
             )
-    if (bad := np.flatnonzero(valid & ~np.isfinite(x))).size:
+    if not np.isfinite(x).all() and (bad := np.flatnonzero(valid & ~np.isfinite(x))).size:
         raise UnscoredError(
             f"center: x is not finite at {bad[:5].tolist()}; an item without a score is not a zero; "
             "say which items are scored with valid="
         )
-    if not (weight >= 0).all() or not np.isfinite(weight).all():
+    if weight is not None and (not (weight >= 0).all() or not np.isfinite(weight).all()):
         raise ShapeError("center: a weight is negative or not finite; a vote is 0 or more; use 0 for no vote")

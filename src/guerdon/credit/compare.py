@@ -13,7 +13,7 @@ import numpy as np
 from guerdon import segments
 from guerdon.batch import LEVELS, Batch, Column
 from guerdon.credit.base import Credit, Signal, compares_of, needs_of, on_steps, scored
-from guerdon.credit.center import MEAN, Baseline, Rms, Scale, center
+from guerdon.credit.center import MEAN, Baseline, Rms, Scale, center, in_buckets
 from guerdon.credit.keys import PROMPT, Keys, bucket_of, keys_of
 from guerdon.credit.minform import all_sampled, tokens_of_step
 from guerdon.rewards.idle import IdleWarning
@@ -62,10 +62,9 @@ def centred(
         bucket, comparable, owner = _alike(batch, column, by)
         _warn_if_cancelled(signal, column, batch, scale, bucket, comparable)
         votes = None if weight is None else batch.lift(weight(batch), column.level).filled(0.0)
-        x = center(
-            column.filled(0.0), bucket, baseline=baseline, scale=scale, valid=comparable, weight=votes, owner=owner
-        ).astype(np.result_type(np.asarray(column.values).dtype, np.float32), copy=False)
-        return on_steps(batch, scored(Column(column.level, x, column.valid)))
+        x = in_buckets(column.filled(0.0), bucket, baseline, scale, comparable, votes, owner)
+        kind = np.result_type(np.asarray(column.values).dtype, np.float32)
+        return on_steps(batch, Column(column.level, x.astype(kind, copy=False), np.asarray(column.valid, bool)))
 
     return _compared("centred", signal, by, assign)
 
@@ -229,10 +228,12 @@ def of_plays(batch: Batch, column: Column) -> Column:
     return Column(column.level, column.values, np.asarray(column.valid & ~lost, bool)) if lost.any() else column
 
 
-def _alike(batch: Batch, column: Column, by: Keys) -> tuple[Array, Array, Array]:
-    """The bucket of each item, whether it is compared with anything, and its trajectory."""
+def _alike(batch: Batch, column: Column, by: Keys) -> tuple[Array, Array, Array | None]:
+    """The bucket of each item, whether it is compared with anything, and its trajectory if it is not one itself."""
     bucket, known = bucket_of(batch, by, column.level)
     comparable = known & column.valid
+    if column.level == "trajectory":  # the only one of its group is alone in its bucket, so it gets nothing anyway
+        return bucket, comparable, None
     owner = batch.index("trajectory", at=column.level)
     if any(key.within for key in keys_of(by)):
         comparable = comparable & in_company(batch, owner, comparable)
@@ -266,6 +267,8 @@ def _warn_if_cancelled(
     if scale is None or not isinstance(signal, Term) or signal.affine_of is None or signal.affine_of not in batch:
         return
     fact = batch[signal.affine_of]
+    if column.values is fact.values:  # the signal is the fact itself
+        return
     if LEVELS.index(fact.level) < LEVELS.index(column.level):
         return
     fact = batch.lift(fact, column.level)

@@ -8,6 +8,7 @@ the device, and they divide by totals of the whole optimiser step, so that micro
 
 from guerdon.objectives.base import Measured, Objective, On, Operators, Scaled, Sum
 from guerdon.objectives.bounds import BinaryKL, Bounded, BySign, Distance, Gamma, Same, TotalVariation, Weight, Within
+from guerdon.objectives.classify import Anchored, Circle, Classified, ImitateBest, ImplicitCritic, Singly
 from guerdon.objectives.distill import (
     Distil,
     ForwardKL,
@@ -18,6 +19,9 @@ from guerdon.objectives.distill import (
     WithTail,
 )
 from guerdon.objectives.imitate import Imitate, Likelihood, LogProbability, MeanProbability, Probability
+from guerdon.objectives.pairwise import Joint, PairClipped, Separate
+from guerdon.objectives.plays import BestAgainstWorst, Chosen, FromTeacher, Listed, PlayMean, PlayTotal
+from guerdon.objectives.preference import Alike, Guided, Preference, SoftLabel, TokenRegularised, Winner
 from guerdon.objectives.ratio import (
     GeometricRatio,
     Ratio,
@@ -36,12 +40,14 @@ from guerdon.objectives.stream import Pairs, Stream, Top
 from guerdon.objectives.surrogate import Clipped, Reinforce
 
 __all__ = [
-    "K1", "K2", "K3", "KL", "Advantage", "AdvantageWeighted", "After", "Always", "BinaryKL", "Bounded", "BySign",
-    "Clipped", "ConstantCount", "ConstantLength", "Cosine", "Distance", "Distil", "Entropy", "Fixed", "Forward",
-    "ForwardKL", "Gamma", "GeometricRatio", "Given", "Imitate", "JensenShannon", "Likelihood", "Linear",
-    "LogProbability", "MeanProbability", "Measured", "Mixture", "Objective", "On", "Operators", "Outcome", "Pairs",
-    "Probability", "Ratio", "Reduce", "Regress", "Reinforce", "Renormalised", "ReverseKL", "Same", "Scaled",
-    "Scheduled", "SequenceMean", "SequenceProduct", "SequenceRatio", "SoftClipped", "StepMean", "StepProduct",
-    "StepRatio", "Stream", "Sum", "Tempered", "TokenGradient", "TokenMean", "TokenRatio", "Top", "TotalVariation",
-    "Weight", "WithTail", "Within", "class_balance",
+    "K1", "K2", "K3", "KL", "Advantage", "AdvantageWeighted", "After", "Alike", "Always", "Anchored",
+    "BestAgainstWorst", "BinaryKL", "Bounded", "BySign", "Chosen", "Circle", "Classified", "Clipped", "ConstantCount",
+    "ConstantLength", "Cosine", "Distance", "Distil", "Entropy", "Fixed", "Forward", "ForwardKL", "FromTeacher",
+    "Gamma", "GeometricRatio", "Given", "Guided", "Imitate", "ImitateBest", "ImplicitCritic", "JensenShannon", "Joint",
+    "Likelihood", "Linear", "Listed", "LogProbability", "MeanProbability", "Measured", "Mixture", "Objective", "On",
+    "Operators", "Outcome", "PairClipped", "Pairs", "PlayMean", "PlayTotal", "Preference", "Probability", "Ratio",
+    "Reduce", "Regress", "Reinforce", "Renormalised", "ReverseKL", "Same", "Scaled", "Scheduled", "Separate",
+    "SequenceMean", "SequenceProduct", "SequenceRatio", "Singly", "SoftClipped", "SoftLabel", "StepMean", "StepProduct",
+    "StepRatio", "Stream", "Sum", "Tempered", "TokenGradient", "TokenMean", "TokenRatio", "TokenRegularised", "Top",
+    "TotalVariation", "Weight", "Winner", "WithTail", "Within", "class_balance",
 ]  # fmt: skip

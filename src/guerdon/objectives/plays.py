@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+import numpy as np
+
 from guerdon.errors import ColumnError
 from guerdon.objectives.reduce import weighted
 from guerdon.objectives.regress import Advantage, Target
@@ -60,7 +62,7 @@ class PlayRatio(Protocol):
 
 
 @dataclass(frozen=True)
-class Total:
+class PlayTotal:
     """The log-ratio of the whole play: it grows with length.
 
         l[i] = sum over the tokens t of play i of w[t] * (logprob[t] - against[t])
@@ -73,7 +75,7 @@ class Total:
     Example:
         >>> import torch
         >>> old, ids = torch.zeros(2), torch.tensor([0, 0])
-        >>> Total(Given("old_logprob"))(Stream.of(torch.tensor([1.0, 3.0]), old, old, ids, ids)).tolist()
+        >>> PlayTotal(Given("old_logprob"))(Stream.of(torch.tensor([1.0, 3.0]), old, old, ids, ids)).tolist()
         [4.0]
     """
 
@@ -85,11 +87,11 @@ class Total:
         return self.against.needs
 
     def __call__(self, stream: Stream, each: torch.Tensor | float = 1.0) -> torch.Tensor:
-        return per_play((stream.clean(stream.logprob) - self.against(stream, "Total")) * each, stream)
+        return per_play((stream.clean(stream.logprob) - self.against(stream, "PlayTotal")) * each, stream)
 
 
 @dataclass(frozen=True)
-class Mean:
+class PlayMean:
     """The log-ratio of a play per token, whatever its length.
 
         l[i] = sum over the tokens t of play i of w[t] * (logprob[t] - against[t]) / tokens of i
@@ -100,7 +102,7 @@ class Mean:
     Example:
         >>> import torch
         >>> old, ids = torch.zeros(2), torch.tensor([0, 0])
-        >>> Mean()(Stream.of(torch.tensor([1.0, 3.0]), old, old, ids, ids)).tolist()
+        >>> PlayMean()(Stream.of(torch.tensor([1.0, 3.0]), old, old, ids, ids)).tolist()
         [2.0]
     """
 
@@ -112,7 +114,7 @@ class Mean:
         return self.against.needs
 
     def __call__(self, stream: Stream, each: torch.Tensor | float = 1.0) -> torch.Tensor:
-        return Total(self.against)(stream, each) / stream.tokens_of_sequence.clamp(min=1)
+        return PlayTotal(self.against)(stream, each) / stream.tokens_of_sequence.clamp(min=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,7 +204,8 @@ class Listed:
 
 def per_play(x: torch.Tensor, stream: Stream) -> torch.Tensor:
     """The sum of w * x over the tokens of each play that count."""
-    return x.new_zeros(len(stream.tokens_of_sequence)).index_add(0, stream.sequence, weighted(x, stream))
+    x = weighted(x, stream)
+    return x.new_zeros(len(stream.tokens_of_sequence)).index_add(0, stream.sequence, x)
 
 
 def mean_of_play(x: torch.Tensor, stream: Stream) -> torch.Tensor:
@@ -263,6 +266,21 @@ def first_largest(x: torch.Tensor, among: torch.Tensor, group: torch.Tensor) -> 
     place = group.new_ones(len(x)).cumsum(0) - 1
     place = place.masked_fill(~(among & (x == top.index_select(0, group))), len(x))
     return place.new_full((len(x),), len(x)).scatter_reduce(0, group, place, "amin").clamp(max=max(len(x) - 1, 0))
+
+
+def every_pair(group: np.ndarray) -> np.ndarray:
+    """Every two places with the same id, once: (2, pairs), for a host that lists them.
+
+    Example:
+        >>> every_pair(np.array([0, 1, 0, 0]))
+        array([[0, 0, 2],
+               [2, 3, 3]])
+    """
+    order, place = np.argsort(group, kind="stable"), np.arange(len(group))
+    after = np.searchsorted(group[order], group[order], side="right") - place - 1  # how many of its group follow
+    first = np.repeat(place, after)
+    second = first + 1 + np.arange(len(first)) - np.repeat(np.cumsum(after) - after, after)
+    return np.stack([order[first], order[second]])
 
 
 def softplus(x: torch.Tensor) -> torch.Tensor:

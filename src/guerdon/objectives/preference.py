@@ -1,10 +1,9 @@
 """Preferences: of two plays of one prompt, the better becomes more likely against the worse.
 
     Preference(beta=0.1)                                            DPO
-    Preference(beta, ratio=Total(Given("old_logprob")))             DNO's step: the reference is the sampler
+    Preference(beta, ratio=PlayTotal(Given("old_logprob")))             DNO's step: the reference is the sampler
     Preference(beta, tokens=Guided(strength))                       TGDPO
     Preference(beta) + TokenRegularised(alpha, beta)                T-REG
-    PairClipped(bound=Joint())                                      P3O
 
 What is preferred is a `Choice` of pairs; that of DPO and its kin is the best play of a group against its worst.
 """
@@ -15,11 +14,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from guerdon.objectives.base import Operators, Unit
-from guerdon.objectives.plays import BestAgainstWorst, Choice, Chosen, Listed, PlayRatio, Total, per_play, softplus
+from guerdon.objectives.plays import BestAgainstWorst, Choice, PlayRatio, PlayTotal, per_play, softplus
 from guerdon.objectives.regress import Advantage, Target
-from guerdon.objectives.regularise import Given
 from guerdon.objectives.stream import Stream
-from guerdon.objectives.surrogate import FAR
 
 if TYPE_CHECKING:
     import torch
@@ -47,7 +44,7 @@ class Winner:
 
 
 @dataclass(frozen=True)
-class Soft:
+class SoftLabel:
     """The first has won with probability sigmoid(scale * preference); a tie pulls the two together.
 
     Reference:
@@ -55,7 +52,7 @@ class Soft:
 
     Example:
         >>> import torch
-        >>> [x.tolist() for x in Soft()(torch.tensor([0.0]))]
+        >>> [x.tolist() for x in SoftLabel()(torch.tensor([0.0]))]
         [[0.5], [0.5]]
     """
 
@@ -111,6 +108,7 @@ class Guided:
         Zhu et al., TGDPO, 2025, arXiv:2506.14574.
 
     Example:
+        >>> from guerdon.objectives.regularise import Given
         >>> sorted(Guided(0.5, Given("teacher_logprob")).needs)
         ['teacher_logprob']
     """
@@ -188,7 +186,7 @@ class Preference(Paired):
     """
 
     beta: float = 0.1
-    ratio: PlayRatio = field(default_factory=Total)
+    ratio: PlayRatio = field(default_factory=PlayTotal)
     choice: Choice = field(default_factory=BestAgainstWorst)
     label: Label = field(default_factory=Winner)
     tokens: TokenWeights = field(default_factory=Alike)
@@ -259,7 +257,7 @@ class TokenRegularised(Paired):
     alpha: float
     beta: float = 0.1
     reward: Target = field(default_factory=Advantage)
-    ratio: PlayRatio = field(default_factory=Total)
+    ratio: PlayRatio = field(default_factory=PlayTotal)
     choice: Choice = field(default_factory=BestAgainstWorst)
     label: Label = field(default_factory=Winner)
     name: str = "token_regularisation"
@@ -284,132 +282,6 @@ class TokenRegularised(Paired):
         return loss, {self.name: loss.detach()}
 
 
-@runtime_checkable
-class PairBound(Protocol):
-    """`bound(log-ratios of plays, pairs, advantage, low, high) -> what is gained by each pair`, with gradient."""
-
-    def __call__(
-        self, log_ratio: torch.Tensor, chosen: Chosen, advantage: torch.Tensor, low: float, high: float
-    ) -> torch.Tensor: ...
-
-
-@dataclass(frozen=True)
-class Separate:
-    """Each play of the pair has a clip of its own.
-
-        s = clipped(r[first], A) + clipped(r[second], -A)
-
-    Unclipped, it is unbiased off policy: each play is weighted by its own ratio.
-
-    Example:
-        >>> import torch
-        >>> one = torch.tensor([0])
-        >>> pair = Chosen(one, one + 1, torch.tensor([2.0]), torch.ones(1))
-        >>> Separate()(torch.tensor([0.0, 0.0]), pair, torch.tensor([1.0]), 0.2, 0.2).tolist()
-        [0.0]
-    """
-
-    def __call__(
-        self, log_ratio: torch.Tensor, chosen: Chosen, advantage: torch.Tensor, low: float, high: float
-    ) -> torch.Tensor:
-        ratio = log_ratio.clamp(-FAR, FAR).exp()
-        first, second = ratio.index_select(0, chosen.first), ratio.index_select(0, chosen.second)
-        return clipped(first, advantage, low, high) + clipped(second, -advantage, low, high)
-
-
-@dataclass(frozen=True)
-class Joint:
-    """One clip on what the update moves, the quotient of the two ratios.
-
-        s = clipped(r[first] / r[second], A)
-
-    The pairwise gradient at ratio 1; off policy it is biased.
-
-    Example:
-        >>> import torch
-        >>> one = torch.tensor([0])
-        >>> pair = Chosen(one, one + 1, torch.tensor([2.0]), torch.ones(1))
-        >>> Joint()(torch.tensor([0.0, 0.0]), pair, torch.tensor([1.0]), 0.2, 0.2).tolist()
-        [1.0]
-    """
-
-    def __call__(
-        self, log_ratio: torch.Tensor, chosen: Chosen, advantage: torch.Tensor, low: float, high: float
-    ) -> torch.Tensor:
-        apart = log_ratio.index_select(0, chosen.first) - log_ratio.index_select(0, chosen.second)
-        return clipped(apart.clamp(-FAR, FAR).exp(), advantage, low, high)
-
-
-@dataclass(frozen=True)
-class PairClipped(Paired):
-    """The pairwise policy gradient within a trust region: P3O.
-
-        A    = (credit[first] - credit[second]) / 2
-        loss = -mean over pairs of bound(A, r[first], r[second])
-
-    At ratio 1, over every pair of a group, its gradient is that of leave-one-out REINFORCE on whole plays, so a
-    shift of all rewards of a prompt does not matter.
-
-    Args:
-        low, high: how far a ratio may fall below 1 and rise above it.
-        bound: `Separate()` or `Joint()`.
-        ratio: the log-ratio of a play to the policy that sampled; that of a whole grows with length, `Mean()` does not.
-        choice: which pairs.
-        name: the name of its part of the loss.
-
-    Returns:
-        `(loss, terms)`: `pair_surrogate` is the loss.
-
-    Raises:
-        ColumnError: the stream lacks what is needed.
-
-    Reference:
-        Wu et al., Pairwise Proximal Policy Optimization, 2023, arXiv:2310.00212.
-
-    Example:
-        >>> import torch
-        >>> from guerdon.objectives.stream import Pairs
-        >>> ids, lp = torch.tensor([0, 1]), torch.zeros(2, requires_grad=True)
-        >>> pairs = Pairs(torch.tensor([0]), torch.tensor([1]), torch.tensor([2.0]), total=1)
-        >>> s = Stream.of(lp, torch.zeros(2), torch.zeros(2), ids, ids, group=torch.tensor([0, 0]), pairs=pairs)
-        >>> PairClipped()(s)[0].backward()
-        >>> lp.grad.tolist()
-        [-1.0, 1.0]
-    """
-
-    low: float = 0.2
-    high: float = 0.2
-    bound: PairBound = field(default_factory=Separate)
-    ratio: PlayRatio = field(default_factory=lambda: Total(Given("old_logprob")))
-    choice: Choice = field(default_factory=Listed)
-    name: str = "pair_surrogate"
-
-    @property
-    def needs(self) -> frozenset[str]:
-        return self.ratio.needs | self.choice.needs | {"group"}
-
-    @property
-    def reports(self) -> tuple[str, ...]:
-        return self.parts
-
-    def __call__(self, stream: Stream) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        chosen = self.choice(stream)
-        gain = self.bound(self.ratio(stream), chosen, chosen.preference / 2, self.low, self.high)
-        loss = -(chosen.weight * gain).sum()
-        return loss, {self.name: loss.detach()}
-
-
 def margin(won: torch.Tensor, lost: torch.Tensor, winner: torch.Tensor, loser: torch.Tensor) -> torch.Tensor:
     """won[winner] - lost[loser]."""
     return won.index_select(0, winner) - lost.index_select(0, loser)
-
-
-def clipped(ratio: torch.Tensor, advantage: torch.Tensor, low: float, high: float) -> torch.Tensor:
-    """min(r * A, clip(r, 1 - low, 1 + high) * A).
-
-    Example:
-        >>> import torch
-        >>> clipped(torch.tensor([2.0, 2.0]), torch.tensor([1.0, -1.0]), 0.2, 0.5).tolist()
-        [1.5, -2.0]
-    """
-    return (ratio * advantage).minimum(ratio.clamp(1 - low, 1 + high) * advantage)

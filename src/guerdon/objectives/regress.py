@@ -106,8 +106,8 @@ class Regress(Operators):
 
         loss = reduce((beta * x - target)^2),   x = log(new / reference) at the level of `ratio`
 
-    Its gradient is reduce(2 beta (beta x - target) d x), so a good action is made likelier until it is likely enough and no
-    further: tokens may be as old as they like. At x = 0 it is -2 beta times that of REINFORCE.
+    Its gradient is reduce(2 beta (beta x - target) d x), so a good action is made likelier until it is likely
+    enough and no further: tokens may be as old as they like. At x = 0 it is -2 beta times that of REINFORCE.
 
     Args:
         beta: the unit of the target per unit of log-ratio; the larger, the nearer to the reference.

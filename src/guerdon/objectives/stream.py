@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from guerdon.errors import ColumnError, ShapeError
 
@@ -76,6 +76,10 @@ class Pairs:
         there = sequences.new_zeros(plays).index_fill(0, sequences, 1)
         kept = (there[self.first] * there[self.second]).nonzero().flatten()
         return Pairs(self.first[kept], self.second[kept], self.preference[kept], self.total)
+
+    def to(self, device: Any) -> Pairs:
+        """The same on another device."""
+        return Pairs(*(x.to(device) for x in (self.first, self.second, self.preference)), self.total)
 
 
 @dataclass(frozen=True, eq=False)

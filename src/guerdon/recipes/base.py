@@ -168,7 +168,9 @@ def get(name: str) -> Recipe:
         if other is not None:
             return other
     known = names()
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(name, known, n=5, cutoff=0.5)
+    # Of those that are as close, the one of the same letters: two that changed places are the likeliest slip.
+    close.sort(key=lambda other: sorted(other) != sorted(name))
     hint = f"did you mean {close[0]!r}?" if close else "`guerdon recipes` shows what each one does"
     raise UnknownNameError(f"recipes.get: there is no recipe {name!r}; there are {', '.join(known)}; {hint}")
 

@@ -3,15 +3,14 @@
 Paper       Chu et al., GPG: A Simple and Strong Reinforcement Learning Baseline for Model
             Reasoning. 2025. arXiv:2504.02546.
 Idea        No clip, no KL, no spread; only correct the mean for plays whose group has no gradient.
-Composes    (1 / F_NORM) * rescaled(centred(outcome), over="trajectory"); the ratio without a clip.
+Composes    (1 / F_NORM) * rescaled(centred(outcome), over="trajectory"); Reinforce, mean over tokens.
 
 Symbols     A[i] = alpha * (R[i] - mean of the group) / F_NORM
             alpha = B / (B - M),   B the plays of the batch, M those in groups that agree
 
 Departures  verl divides B by the number of plays whose reward is not 0, which is another number
             wherever a group is all right or a member of a mixed group is wrong; B - M is second hand.
-            The loss is ratio * A without a clip where the paper has logprob * A; on policy
-            their gradients are the same. A group of one gets zero; in verl it keeps its raw reward.
+            A group of one gets zero; in verl it keeps its raw reward.
 
 Example (two of four plays are in a group that agrees, so alpha = 2):
     >>> from guerdon.batch import Batch
@@ -23,7 +22,7 @@ Example (two of four plays are in a group that agrees, so alpha = 2):
 import math
 
 from guerdon.credit import Credit, centred, rescaled, shuffled
-from guerdon.objectives import Clipped, TokenMean, TokenRatio
+from guerdon.objectives import Clipped, Reinforce, TokenMean, TokenRatio
 from guerdon.recipes import grpo
 from guerdon.recipes.base import Number, Recipe, with_control
 from guerdon.rewards import Term, fact
@@ -31,7 +30,8 @@ from guerdon.rewards import Term, fact
 F_NORM = 1.0  # code: verl compute_gpg_outcome_advantage
 
 OUTCOME = fact("outcome")
-UNCLIPPED = Clipped(low=1.0, high=math.inf, ratio=TokenRatio(), reduce=TokenMean())
+PLAIN = Reinforce(ratio=TokenRatio(), reduce=TokenMean())  # A * logprob, whatever the ratio is
+UNCLIPPED = Clipped(low=1.0, high=math.inf, ratio=TokenRatio(), reduce=TokenMean())  # ratio * A: the same on policy
 
 
 def credit(outcome: Term = OUTCOME, f_norm: float = F_NORM) -> Credit:
@@ -47,7 +47,7 @@ RECIPE = with_control(
         idea="The plain policy gradient, its mean taken over the plays that have one.",
         reward=OUTCOME,
         credit=credit(),
-        objective=UNCLIPPED,
+        objective=PLAIN,
         numbers={"F_NORM": Number(F_NORM, "code", "verl compute_gpg_outcome_advantage")},
         baseline=grpo.RECIPE,
     ),

@@ -3,7 +3,7 @@
 Paper       Hybrid Reward Normalization for Process-supervised Non-verifiable Agentic Tasks. 2025.
 Idea        A good step of a failed play is worth nothing at best, a bad step of a success nothing at
             worst: the outcome decides the sign, the judge the size.
-Composes    whitened(gae_of(before_end(judge_score + broadcast(outcome) - 1) + at_end(outcome), GAMMA, LAM)).
+Composes    whitened(gae_of(before_end(anchored(judge_score, broadcast(outcome))) + at_end(outcome), GAMMA, LAM)).
 
 Symbols     p[t]   judge's score over its maximum, in [0, 1];   o   outcome, 0 or 1
             r[t] = (p[t] - 1/2) + (o - 1/2) = p[t] + o - 1  before the last step,   r = o at the last
@@ -26,8 +26,10 @@ Example (a success and a failure, judged alike; no critic, so r is summed to go)
 from guerdon.credit import Credit, before_end, gae_of, shuffled, whitened
 from guerdon.recipes import ppo
 from guerdon.recipes.base import Critic, Number, Recipe, with_control
-from guerdon.rewards import Term, affine, at_end, broadcast, fact
+from guerdon.rewards import Term, at_end, broadcast, fact
+from guerdon.rewards.weights import anchored
 
+CENTRE = 0.5  # UNVERIFIED: a reviewer restates the shifts by 1/2
 GAMMA = 1.0  # UNVERIFIED: the common choice of PPO for text
 LAM = 1.0  # UNVERIFIED: the common choice of PPO for text
 
@@ -37,8 +39,7 @@ SCORE = fact("judge_score")
 
 def reward(score: Term = SCORE) -> Term:
     """The reward of a step under another judge."""
-    both = affine(score + broadcast(OUTCOME), offset=-1.0)
-    return before_end(both).named("renorm") + at_end(OUTCOME)
+    return before_end(anchored(score, broadcast(OUTCOME), CENTRE)).named("renorm") + at_end(OUTCOME)
 
 
 def credit(score: Term = SCORE, gamma: float = GAMMA, lam: float = LAM) -> Credit:
@@ -56,6 +57,7 @@ RECIPE = with_control(
         credit=credit(),
         objective=ppo.RECIPE.objective,
         numbers={
+            "CENTRE": Number(CENTRE, "UNVERIFIED", "a reviewer restates the shifts by 1/2"),
             "GAMMA": Number(GAMMA, "UNVERIFIED", "the common choice of PPO for text"),
             "LAM": Number(LAM, "UNVERIFIED", "the common choice of PPO for text"),
             "CLIP": Number(ppo.CLIP, "code", "as in ppo"),

@@ -98,6 +98,17 @@ def slopes(term: Term, at: Sequence[Real], values: Sequence[Real]) -> Term:
     return _pointwise(term, f"slopes({term.name})", lambda x: np.interp(x, places, worth))
 
 
+def root(term: Term) -> Term:
+    """The square root of what is above 0; 0 at and below it.
+
+    Example:
+        >>> from guerdon.rewards import fact
+        >>> root(fact("reward"))(Batch.from_steps(group=[0, 0], trajectory=[0, 0], reward=[4.0, -1.0])).values
+        array([2., 0.])
+    """
+    return _pointwise(term, f"root({term.name})", lambda x: np.sqrt(np.maximum(x, 0.0)))
+
+
 def product(first: Term, *others: Term) -> Term:
     """The terms multiplied, so that no one of them can be traded against another.
 

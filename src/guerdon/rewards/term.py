@@ -117,7 +117,7 @@ def fact(what: str | Observer) -> Term:
                 "turn it into one with an observer"
             )
         values = np.asarray(values, values.dtype if values.dtype == np.float32 else np.float64)
-        if not np.isfinite(values[column.valid]).all():
+        if not np.isfinite(values).all() and not np.isfinite(values[column.valid]).all():
             raise UnscoredError(
                 f"fact: column {name!r} is not finite at an item that counts as scored; "
                 "a missing score is not a number; say which are missing with Column.of(..., valid=)"
@@ -129,7 +129,8 @@ def fact(what: str | Observer) -> Term:
 
 def floats(like: Column, values: Array, valid: Array, level: Level | None = None) -> Column:
     """A column of floats without parts, NaN where it is missing, so that a forgotten mask shows."""
-    return Column(level or like.level, np.where(valid, values, np.nan), np.asarray(valid, bool))
+    valid = np.asarray(valid, bool)
+    return Column(level or like.level, values if valid.all() else np.where(valid, values, np.nan), valid)
 
 
 def add_up(parts: Iterable[Part]) -> Column:

@@ -6,7 +6,8 @@ with them is the objective's.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,10 @@ import torch
 
 from guerdon import segments
 from guerdon.batch import Batch
+from guerdon.credit.pairs import compared
 from guerdon.errors import DivergedError
-from guerdon.objectives import Stream
+from guerdon.objectives import Pairs, Stream
+from guerdon.objectives.plays import every_pair
 from guerdon.policies.score import Inputs, Scored, branches, score
 from guerdon.training.config import Config
 from guerdon.training.workers import Workers
@@ -26,7 +29,7 @@ Array = np.ndarray
 class Tokens:
     """The sampled tokens of a batch as flat arrays, with the totals that objectives divide by."""
 
-    def __init__(self, batch: Batch, inputs: Inputs, device: Any) -> None:
+    def __init__(self, batch: Batch, inputs: Inputs, device: Any, needs: Collection[str] = ()) -> None:
         def tensor(x: Array, dtype: torch.dtype) -> torch.Tensor:
             return torch.from_numpy(np.ascontiguousarray(x)).to(device, dtype)
 
@@ -36,7 +39,7 @@ class Tokens:
         sequence = batch.trajectory_of_step[step]
         valid = advantage.valid[at]
         kept = valid.astype(float)
-        self.sequence_of = sequence
+        self.sequence_of, self.group_of = sequence, batch.group_of_trajectory[sequence]
         self.old_logprob = tensor(batch["logprob"].values[at], torch.float32)
         self.advantage = tensor(np.where(valid, advantage.values[at], 0.0), torch.float32)
         self.weight = None if valid.all() else tensor(kept, torch.float32)
@@ -51,15 +54,21 @@ class Tokens:
             "longest": int(of_sequence.max(initial=0)),
             "tokens_of_sequence": tensor(of_sequence, torch.float32),
             "tokens_of_step": tensor(of_step, torch.float32),
+            "group": tensor(segments.dense(batch.group_of_trajectory), torch.int64),
+            "groups": len(np.unique(batch.group_of_trajectory[of_sequence > 0])),
         }
+        if "outcome" in batch:
+            self.totals["outcome"] = tensor(batch["outcome"].filled(0.0), torch.float32)
+        self.pairs = compared_plays(batch, of_sequence > 0) if "pairs" in needs else None
 
     def stream(self, scored: Scored, ref_logprob: torch.Tensor | None) -> Stream:
         """The part of them that a forward pass has just scored."""
         at = torch.from_numpy(scored.at).to(self.step.device)
+        pairs = self.pairs and self.pairs.among(torch.from_numpy(self.sequence_of[scored.at])).to(self.step.device)
         return Stream(
             scored.logprob, self.old_logprob[at], self.advantage[at], self.step[at], self.sequence[at],
             entropy=scored.entropy, ref_logprob=ref_logprob,
-            weight=None if self.weight is None else self.weight[at], **self.totals,
+            weight=None if self.weight is None else self.weight[at], pairs=pairs, **self.totals,
         )  # fmt: skip
 
 
@@ -95,9 +104,11 @@ def update(
     if "token_id" not in batch and workers.count == 1:
         return {}  # every play failed before its first action
     inputs = Inputs.of(batch, branches(model))
-    tokens = Tokens(batch, inputs, model.device)
-    counts = ("tokens", "steps", "sequences")
+    tokens = Tokens(batch, inputs, model.device, objective.needs)
+    counts = ("tokens", "steps", "sequences", "groups")
     tokens.totals |= {k: int(v) for k, v in workers.add({k: tokens.totals[k] for k in counts}).items()}
+    if tokens.pairs is not None:
+        tokens.pairs = replace(tokens.pairs, total=int(workers.add({"pairs": tokens.pairs.total})["pairs"]))
     if not tokens.totals["tokens"]:
         return {}
     tokens.totals["longest"] = longest or tokens.totals["longest"]
@@ -147,10 +158,10 @@ def _minibatches(
     """Random parts of the batch: which tokens are in, and the model inputs to run, in pieces.
 
     A part is made of whole model inputs, so that copies stay together. An objective that needs
-    trajectories whole gets parts made of trajectories, each in one piece.
+    trajectories or groups whole gets parts made of these, each in one piece.
     """
-    trajectories = whole == "sequence"
-    unit = tokens.sequence_of if trajectories else inputs.row
+    units = {"sequence": tokens.sequence_of, "group": tokens.group_of}
+    unit = units.get(whole, inputs.row)
     there = np.unique(unit)  # an input or a play without a sampled token is in no part
     for _ in range(config.epochs):
         order = there[rng.permutation(len(there))]
@@ -160,4 +171,20 @@ def _minibatches(
             kept = chosen[unit]
             rows = np.unique(inputs.row[kept])
             # With several processes a part may be empty here; each takes the same number of optimiser steps.
-            yield kept, ([rows] if trajectories and len(rows) else list(inputs.chunks(rows, config.chunk)))
+            yield kept, ([rows] if whole in units and len(rows) else list(inputs.chunks(rows, config.chunk)))
+
+
+def compared_plays(batch: Batch, kept: Array) -> Pairs:
+    """The comparisons that the batch has, or every two plays of a group by their credit, of plays that are trained."""
+    if "pairs" in batch.relations:
+        both = compared(batch)
+        once = (both.one < both.other) & kept[both.one] & kept[both.other]
+        first, second, preference = both.one[once], both.other[once], both.preferred[once]
+    else:
+        places = np.flatnonzero(kept)
+        first, second = places[every_pair(batch.group_of_trajectory[places])]
+        credit = batch.lift(batch["advantage"], "token")
+        owner = batch.index("trajectory", at="token")[credit.valid]
+        worth = segments.mean(credit.values[credit.valid], owner, batch.size("trajectory"))
+        preference = (worth[first] - worth[second]).round(12)  # a mean of equal numbers is equal but for its last bits
+    return Pairs(*(torch.from_numpy(x) for x in (first, second, preference.astype(np.float32))), total=len(first))
