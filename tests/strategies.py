@@ -75,7 +75,7 @@ def make_batch(rng, plays, *, missing: bool = True, ends: bool = True, dyadic: b
         failed=Column.of("trajectory", failed),
         outcome=Column("trajectory", outcome, ~failed),
     )
-    return signals(batch, rng, gaps, lost)
+    return shaped(signals(batch, rng, gaps, lost), rng.spawn(1)[0], lost, missing)
 
 
 # What judges, probes and models say of a step after it; values of a state come in pairs, X before and next_X after.
@@ -120,11 +120,10 @@ def signals(batch: Batch, rng, gaps, lost) -> Batch:
     columns["logprob"] = Column("token", -eighths(0, 16, tokens), sampled)
     columns["influence"] = Column("token", eighths(-8, 8, tokens), sampled & ~lost_token)
     columns["divergence"] = Column("token", eighths(0, 8, tokens), sampled & ~lost_token)
-    batch = batch.with_columns(**columns).with_relations(pairs=pairs(batch.group_of_trajectory, rng))
-    return shaped(batch, rng.spawn(1)[0], lost)
+    return batch.with_columns(**columns).with_relations(pairs=pairs(batch.group_of_trajectory, rng))
 
 
-def shaped(batch: Batch, rng, lost) -> Batch:
+def shaped(batch: Batch, rng, lost, missing: bool) -> Batch:
     """What shaped rewards read, from a stream of its own, so that the columns above stay as they are."""
     n, plays, groups, tokens = (batch.size(level) for level in ("step", "trajectory", "group", "token"))
 
@@ -132,7 +131,7 @@ def shaped(batch: Batch, rng, lost) -> Batch:
         return rng.integers(low, high + 1, size) / 8
 
     def there(share: float = 0.05) -> np.ndarray:
-        return ~lost & (rng.random(n) >= share)
+        return ~lost & ((rng.random(n) >= share) | (not missing))
 
     columns = {name: Column("step", eighths(0, 8, n), there()) for name in PATH}
     columns["distance"] = Column("step", np.maximum(eighths(-4, 8, n), 0.0), there())
@@ -147,11 +146,14 @@ def shaped(batch: Batch, rng, lost) -> Batch:
     columns["flawed"] = Column("trajectory", (rng.random(plays) < 0.4).astype(float), known & right)
     columns["well_formed"] = Column.of("trajectory", (rng.random(plays) < 0.8).astype(float))
     columns |= {name: Column.of("trajectory", eighths(0, 8, plays)) for name in ("grounding", "retrieval_score")}
+    columns["self_reward"] = Column.of("trajectory", eighths(-4, 12, plays))
     columns["proxy"] = Column.of("trajectory", eighths(-16, 16, plays))
     columns["cost"] = Column("trajectory", eighths(0, 32, plays), known)
     columns["needs_tool"] = Column.of("group", (rng.random(groups) < 0.6).astype(float))
     columns["reference_scores"] = Column.of("group", eighths(-16, 16, (groups, 3)))
     columns["logprob_alone"] = Column("token", -eighths(0, 16, tokens), batch["logprob"].valid)
+    for name in ("logprob_better", "logprob_worse", "teacher_logprob"):
+        columns[name] = Column("token", -eighths(0, 16, tokens), batch["logprob"].valid)
     return batch.with_columns(**columns)
 
 

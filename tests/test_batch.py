@@ -256,3 +256,17 @@ def test_grouped_numbers_text_and_keeps_the_rest():
     named = batch.with_columns(hint=Column.of("group", [1.0]))
     with pytest.raises(ShapeError, match="'hint' has 1 values and the batch has 2 groups"):
         named.grouped(["a", "b", "a"])
+
+
+def test_a_column_says_whether_every_value_is_there_and_true():
+    seen = [(c.whole, c.always) for c in (Column.of("step", v) for v in ([1.0, 2.0], [1.0, None], [1.0, 0.0]))]
+    assert seen == [(True, True), (False, False), (True, False)]
+
+
+def test_lifted_columns_that_have_every_value_share_one_mask_that_cannot_be_written_to():
+    batch = Batch.from_steps(group=[0, 0], trajectory=[0, 1], reward=[1.0, None], tokens_per_step=2)
+    whole, part = batch.lift(Column.of("step", [1.0, 2.0]), "token"), batch.lift(batch["reward"], "token")
+    assert whole.valid is batch.lift(Column.of("step", [3.0, 4.0]), "token").valid
+    assert part.valid.tolist() == [True, True, False, False] and whole.valid.tolist() == [True] * 4
+    with pytest.raises(ValueError, match="read-only"):
+        whole.valid[0] = False

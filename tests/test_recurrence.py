@@ -42,6 +42,18 @@ def test_linear_is_the_loop(length, seed, one):
     assert recurrence.linear(x, np.array(one), end) == pytest.approx(slow(x, same, ends), rel=1e-9, abs=1e-12)
 
 
+@pytest.mark.parametrize("one", [0.9, None])
+def test_a_few_ends_inside_blocks_of_long_segments_are_kept(one):
+    # Block 2 is cut twice and also ends a segment; most blocks are not cut at all.
+    end = np.array([2 * B + 3, 2 * B + 9, 3 * B - 1, 9 * B, 14 * B - 1, 20 * B + 5])
+    rng = np.random.default_rng(0)
+    x, decay = rng.normal(size=end[-1] + 1), rng.uniform(-1, 1, end[-1] + 1)
+    decay = decay if one is None else np.full(len(x), one)
+    expected = slow(x, decay, set(end.tolist()))
+    assert recurrence.linear(x, decay if one is None else np.array(one), end) == pytest.approx(expected, abs=1e-12)
+    assert recurrence.least(x, end).tolist() == slow_least(x, set(end.tolist())).tolist()
+
+
 @settings(max_examples=60, deadline=None)
 @given(lengths, st.integers(0, 2**32 - 1))
 def test_least_is_the_loop(length, seed):

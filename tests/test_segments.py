@@ -60,6 +60,27 @@ def test_joint_is_equal_exactly_where_all_keys_are(rows):
     assert segments.joint(*keys).tolist() == [order.index(row) for row in rows]
 
 
+@given(
+    st.lists(st.lists(st.sampled_from([-(2**63), -(2**63) + 1, -1, 0, 1, 2**62, 2**63 - 1]), min_size=1), min_size=1)
+)
+def test_joint_of_ids_side_by_side_tells_apart_what_differs_in_its_last_bit(groups):
+    # Few ids fit one word together with their group; those that differ in the bits left out are found.
+    rows = [(g, key) for g, keys in enumerate(groups) for key in keys]
+    outer, key = (np.array([row[k] for row in rows], np.int64) for k in range(2))
+    order = sorted(set(rows))
+    assert segments.joint(outer, key).tolist() == [order.index(row) for row in rows]
+    scattered = np.random.default_rng(0).permutation(len(rows))
+    assert segments.joint(outer[scattered], key[scattered]).tolist() == [order.index(rows[i]) for i in scattered]
+
+
+def test_joint_of_many_hashed_states_is_that_of_whole_rows():
+    rng = np.random.default_rng(0)
+    outer, key = np.arange(5000) // 40, rng.integers(-(2**63), 2**63 - 1, 300)[rng.integers(0, 300, 5000)]
+    found = segments.joint(outer, key)
+    _, slow = np.unique(np.stack([outer, key], 1), axis=0, return_inverse=True)
+    assert (found == slow.reshape(-1)).all()
+
+
 @given(numbered())
 def test_sums_means_and_extremes_are_those_of_a_loop(sample):
     x, by, n = sample

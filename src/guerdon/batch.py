@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
@@ -65,7 +66,8 @@ class Column:
             if isinstance(values, pa.Array):
                 valid = ~np.asarray(values.is_null())
             elif values.dtype.kind == "f":
-                valid = ~np.isnan(values).any(axis=tuple(range(1, values.ndim)))
+                valid = ~np.isnan(values)
+                valid = valid if values.ndim == 1 else valid.all(axis=tuple(range(1, values.ndim)))
             else:
                 valid = np.ones(len(values), bool)
         return cls(level, values, np.asarray(valid, bool), tuple(parts))
@@ -73,10 +75,20 @@ class Column:
     def __len__(self) -> int:
         return len(self.values)
 
+    @cached_property
+    def whole(self) -> bool:
+        """Whether every value is there; found once for a column."""
+        return bool(self.valid.all())
+
+    @cached_property
+    def always(self) -> bool:
+        """Whether every value is there and true; found once for a column."""
+        return self.whole and bool(np.asarray(self.values).all())
+
     def filled(self, missing: float = np.nan) -> Array:
         """The values as floats, with `missing` where there is none."""
         values = np.array(self.values, np.float64)
-        if not self.valid.all():
+        if not self.whole:
             values[~self.valid] = missing
         return values
 
@@ -90,13 +102,19 @@ class Column:
         """The same items called another level's."""
         return Column(level, self.values, self.valid, tuple((name, part.at(level)) for name, part in self.parts))
 
-    def repeat(self, times: Int[Array, "n"], level: Level | None = None) -> Column:
-        """Each item as many times as `times` says, side by side; `level` where they become another level's."""
+    def repeat(
+        self, times: Int[Array, "n"], level: Level | None = None, valid: Bool[Array, "m"] | None = None
+    ) -> Column:
+        """Each item as many times as `times` says, side by side; `level` where they become another level's.
+
+        Args:
+            valid: the new column's, where it is known.
+        """
         if isinstance(self.values, pa.Array):
             return self.take(np.repeat(np.arange(len(self)), times), level)
         parts = tuple((name, part.repeat(times, level)) for name, part in self.parts)
         values = np.repeat(self.values, times, axis=0)
-        valid = everywhere(len(values)) if self.valid.all() else np.repeat(self.valid, times)
+        valid = np.repeat(self.valid, times) if valid is None else valid
         return Column(level or self.level, values, valid, parts)
 
     def tolist(self) -> list:
@@ -181,10 +199,10 @@ class Batch:
         path = [self._parents(level) for level in LEVELS[LEVELS.index(at) : LEVELS.index(of)]]
         if not path:
             return np.arange(self.size(at))
-        out = path[0].copy()
+        out = path[0]
         for parents in path[1:]:
             out = parents[out]
-        return out
+        return out.copy() if out is path[0] else out
 
     def _parents(self, level: Level) -> Array:
         if level == "token":
@@ -238,8 +256,15 @@ class Batch:
             elif self._alone(level):
                 column = column.at(level)
             else:
-                column = column.repeat(self.counts(level), level)
+                column = column.repeat(self.counts(level), level, self._everywhere(level) if column.whole else None)
         return column
+
+    def _everywhere(self, level: Level) -> Array:
+        """True for each item of a level: one array for all columns of a batch that have every value, read-only."""
+        if ("everywhere", level) not in self._counts:
+            self._counts["everywhere", level] = everywhere = np.ones(self.size(level), bool)
+            everywhere.flags.writeable = False
+        return self._counts["everywhere", level]
 
     # Columns.
 
@@ -358,16 +383,6 @@ class Batch:
         from guerdon.collate import select
 
         return select(self, keep)
-
-
-def everywhere(n: int) -> Bool[Array, "n"]:
-    """True n times, in the memory of one and not to be written to.
-
-    Example:
-        >>> everywhere(3).tolist()
-        [True, True, True]
-    """
-    return np.broadcast_to(np.True_, n)
 
 
 def hash_text(text: str) -> int:

@@ -104,10 +104,10 @@ def _backward(
     heads: Callable[[Array, Array], Array],
     over: Callable[[Array, Array], Array],
 ) -> Array:
-    """The recurrence y[t] = step(y[t+1], t), where y = x at each segment's last place; flat, in the first table's memory.
+    """The recurrence y[t] = step(y[t+1], t), where y = x at each segment's last place; flat.
 
     Args:
-        tables: the values, and what else a step reads: a decay for each value.
+        tables: the values, in whose memory y is put, and what else a step reads: a decay for each value.
         step: for the columns of some rows of the tables, what turns the y of one column into that of the
             column before, in place.
         heads: takes the rows and columns of the ends, and gives the y at the first place of each

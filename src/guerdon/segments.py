@@ -8,9 +8,6 @@ order, as they do in a Batch. Costs are linear in the number of values unless sa
 
 from __future__ import annotations
 
-from collections import defaultdict
-from itertools import count as naturals
-
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
@@ -45,7 +42,8 @@ def dense(by: Shaped[Array, "n"]) -> Int[Array, "n"]:
         used = np.zeros(high + 1, bool)
         used[by] = True
         return by.astype(np.int64) if used.all() else (np.cumsum(used) - 1)[by]
-    return _sorted_places(by, low, high)
+    found = _sorted_places(by)
+    return np.unique(by, return_inverse=True)[1].astype(np.int64) if found is None else found
 
 
 def number(by: Shaped[Array, "n"]) -> Int[Array, "n"]:
@@ -62,34 +60,62 @@ def number(by: Shaped[Array, "n"]) -> Int[Array, "n"]:
 
 def _coded(by: Array) -> tuple[Array, list]:
     """The number of each id in order of appearance, and the ids."""
-    table: defaultdict = defaultdict(naturals().__next__)  # an id that is not in it yet gets the next number
-    first = np.arange(len(by))
+    run = None
     if (by[1:65] == by[:64][: len(by) - 1]).any():  # equal ids side by side: one look-up a run
-        first = np.flatnonzero(np.append(True, by[1:] != by[:-1]))
-    code = np.fromiter(map(table.__getitem__, by[first].tolist()), np.int64, len(first))
-    return (code if len(first) == len(by) else np.repeat(code, np.diff(first, append=len(by)))), list(table)
+        new = np.ones(len(by), bool)
+        new[1:] = by[1:] != by[:-1]
+        run = np.cumsum(new) - 1
+        by = by[new]
+    ids = by.tolist()
+    labels = list(dict.fromkeys(ids))
+    if len(labels) == len(ids):
+        return np.arange(len(ids)) if run is None else run, labels
+    place = dict(zip(labels, range(len(labels)), strict=True))
+    code = np.fromiter(map(place.__getitem__, ids), np.int64, len(ids))
+    return code if run is None else code[run], labels
 
 
-def _sorted_places(by: Array, low: int, high: int) -> Array:
+def _sorted_places(by: Array, outer: Array | None = None) -> Array | None:
     """`dense` of numbers far apart, by one sort of (leading bits of the id, its place) packed in one word.
 
-    Words sort several times faster than an argsort. Ids that differ only in the bits left out
-    are found, and then numpy sorts whole ids.
+    Words sort several times faster than an argsort.
+
+    Args:
+        outer: numbers from 0 that never fall: the ids are then those of pairs (outer, by). What is written
+            and read stays near where it lies.
+
+    Returns:
+        None where ids differ only in bits for which there was no room.
     """
-    bits = (len(by) - 1).bit_length()
-    left_out = np.uint64(max((high - low).bit_length() + bits - 64, 0))
+    size = np.array([len(by)]) if outer is None else np.bincount(outer)
+    start = np.repeat(np.cumsum(size) - size, size)
+    low, high = int(by.min()), int(by.max())
+    bits, width = (int(size.max()) - 1).bit_length(), (high - low).bit_length()
+    left_out = max(width + bits + (len(size) - 1).bit_length() - 64, 0)
+    if left_out >= max(width, 1):
+        return None
     word = by.astype(np.int64 if by.dtype.kind == "i" else np.uint64).view(np.uint64)
     word -= np.uint64(low % 2**64)  # wraps around, as it should
-    word >>= left_out
+    word >>= np.uint64(left_out)
+    if outer is not None:
+        lead = outer.astype(np.uint64)
+        lead <<= np.uint64(width - left_out)
+        word |= lead
     word <<= np.uint64(bits)
-    word |= np.arange(len(by), dtype=np.uint64)
+    place = np.arange(len(by))
+    place -= start
+    word |= place.view(np.uint64)
     word.sort()
     order = (word & np.uint64((1 << bits) - 1)).view(np.int64)
+    order += start
     word >>= np.uint64(bits)
     new = word[1:] != word[:-1]
-    ids = by[order]
-    if left_out and np.count_nonzero(new) < np.count_nonzero(ids[1:] != ids[:-1]):
-        return np.unique(by, return_inverse=True)[1].astype(np.int64)
+    if left_out:
+        ids = by[order]
+        apart = ids[1:] != ids[:-1]
+        apart = apart if outer is None else apart | (outer[1:] != outer[:-1])
+        if np.count_nonzero(new) < np.count_nonzero(apart):
+            return None
     out = np.empty(len(by), np.int64)
     out[order[0]] = 0
     out[order[1:]] = np.cumsum(new)
@@ -105,9 +131,17 @@ def joint(*keys: Shaped[Array, "n"]) -> Int[Array, "n"]:
     """
     out = dense(keys[0])
     for key in keys[1:]:
-        inner = dense(key)
-        out = dense(out * (int(inner.max(initial=0)) + 1) + inner)
+        out = _paired(out, np.asarray(key))
     return out
+
+
+def _paired(outer: Array, key: Array) -> Array:
+    if len(key) and key.dtype.kind in "iu" and (outer[1:] >= outer[:-1]).all():
+        found = _sorted_places(key, outer)
+        if found is not None:
+            return found
+    inner = dense(key)
+    return dense(outer * (int(inner.max(initial=0)) + 1) + inner)
 
 
 def count(by: Int[Array, "n"], n: int | None = None) -> Int[Array, "s"]:

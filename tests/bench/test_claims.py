@@ -6,11 +6,33 @@ import numpy as np
 import pytest
 
 from guerdon import errors
-from guerdon.bench import claimed, claims
-from guerdon.bench.claims import base, branchgrpo, g_ra, igpo, meow_tea_taro, mrt, ota, pav, portool, pure, slate
+from guerdon.bench import claimed, claims, labs
+from guerdon.bench.claims import (
+    base,
+    branchgrpo,
+    clip_delta,
+    dispo,
+    fapo,
+    g_ra,
+    igpo,
+    meow_tea_taro,
+    mrt,
+    noisy_rlvr,
+    nsr,
+    ota,
+    par,
+    pav,
+    portool,
+    pure,
+    rapo,
+    real,
+    sdpo,
+    slate,
+)
 from guerdon.bench.sample import Player
 from guerdon.credit import centred
 from guerdon.environments import tabular
+from guerdon.objectives import K3, Forward, Reinforce
 from guerdon.recipes.slate import credit
 from guerdon.rewards import fact, total
 
@@ -72,7 +94,9 @@ def test_a_claim_in_full_ends_in_time(slug):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("slug", ["slate", "pure", "empg-entropy", "thr", "tp-grpo", "longwriter-zero"])
+@pytest.mark.parametrize(
+    "slug", ["slate", "pure", "empg-entropy", "thr", "tp-grpo", "longwriter-zero", "real", "noisy-rlvr"]
+)
 def test_what_mathematics_says_holds(slug):
     assert claimed.check(slug, 0, claims.FULL).result.holds
 
@@ -196,6 +220,180 @@ def test_values_of_options_are_the_staircase():
             assert value[distance - 1] == pytest.approx(-(1 - ota.ota.GAMMA ** (left - 1)) / (1 - ota.ota.GAMMA))
 
 
+# Those of shaping and objectives.
+
+
+def table(rows=3, words=4, seed=0):
+    """A table of logits and some words that it said."""
+    rng = np.random.default_rng(seed)
+    logits, key = rng.normal(size=(rows, words)), np.repeat(np.arange(rows), 5)
+    word, old = labs.draw(logits, key, rng)
+    advantage = rng.normal(size=len(key))
+    return logits, labs.Said(key, word, old, advantage, np.arange(len(key)), key)
+
+
+def test_downhill_of_reinforce_is_the_policy_gradient():
+    logits, said = table()
+    by_hand, policy = np.zeros_like(logits), tabular.softmax(logits)
+    for k, w, a in zip(said.key, said.word, said.advantage, strict=True):
+        by_hand[k] += a * (np.eye(4)[w] - policy[k]) / len(said.key)
+    np.testing.assert_allclose(labs.downhill(Reinforce(), logits, said), by_hand, atol=1e-12)
+
+
+def test_pulls_are_what_downhill_passes_on():
+    logits, said = table(seed=1)
+    pull, policy = labs.pulls(nsr.nsr.METHOD.objective, logits + 0.1, said), tabular.softmax(logits + 0.1)
+    on = sum(
+        p * np.eye(3)[[k]].T * (np.eye(4)[w] - policy[k]) for p, k, w in zip(pull, said.key, said.word, strict=True)
+    )
+    np.testing.assert_allclose(labs.downhill(nsr.nsr.METHOD.objective, logits + 0.1, said), on, atol=1e-12)
+
+
+def test_words_are_drawn_by_their_chances():
+    logits = np.log([[0.7, 0.2, 0.1]])
+    word, old = labs.draw(logits, np.zeros(50_000, int), np.random.default_rng(0))
+    np.testing.assert_allclose(np.bincount(word) / len(word), [0.7, 0.2, 0.1], atol=0.01)
+    np.testing.assert_allclose(np.exp(old), np.array([0.7, 0.2, 0.1])[word])
+
+
+def test_a_level_that_is_never_reached_gives_the_last_reading():
+    rising, value = np.array([0.1, 0.2]), np.array([1.0, 2.0])
+    assert labs.at_level(0.5, rising, value) == 2.0
+    assert labs.at_level(0.05, rising, value) == 1.0
+    assert labs.at_level(0.15, rising, value) == pytest.approx(1.5)
+
+
+def test_a_mistake_in_the_chain_cannot_be_mended():
+    world = clip_delta.chain()
+    policy = np.zeros((len(world.R), 3))
+    policy[:, clip_delta.RIGHT] = 1.0
+    assert tabular.expected_return(world.model, policy) == 1.0
+    policy[0] = [0.0, 1.0, 0.0]
+    assert tabular.expected_return(world.model, policy) == 0.0
+    uniform = np.full((len(world.R), 3), 1 / 3)
+    assert 0 < tabular.expected_return(world.model, uniform) < 0.5**clip_delta.PLACES + 1e-12
+
+
+def test_an_affine_shaping_has_the_optima_of_the_score():
+    rng = np.random.default_rng(0)
+    gold, proxy, start, _ = par.answers(rng)
+    same = [par.at_equal_distance(a * proxy + b, gold, start) for a, b in ((1, 0), (0.01, 3), (50, -2))]
+    assert same == pytest.approx([same[0]] * 3, abs=0.02)
+    best = par.at_equal_distance(gold, gold, start)
+    assert all(
+        best >= par.at_equal_distance(r, gold, start) - 0.02 for r in (proxy, np.tanh(proxy), rng.normal(size=200))
+    )
+
+
+def test_exact_gradients_of_right_and_wrong_alone_are_one():
+    logits, right = nsr.problems(np.random.default_rng(0))
+    psr = nsr.exact(nsr.nsr.PSR, logits, right)
+    for rule, unit in nsr.RULES.values():
+        np.testing.assert_allclose(nsr.exact(rule, logits, right), unit * psr, atol=1e-12)
+
+
+def test_right_answers_kept_is_how_many_share_the_mass():
+    right = np.array([[1.0, 1.0, 0.0, 0.0]])
+    assert nsr.scores(np.zeros((1, 4)), right)[[0, 2]] == pytest.approx([0.5, 2.0])
+    assert nsr.scores(np.array([[30.0, 0.0, 0.0, 0.0]]), right)[[0, 2]] == pytest.approx([1.0, 1.0], abs=1e-6)
+
+
+def test_an_answer_of_dispo_is_right_when_the_goal_is_said_in_order():
+    words = dispo.WORDS + 1
+    logits = np.full((words, words), -50.0)
+    for last, word in ((dispo.END, 0), (0, 1), (1, 0), (2, dispo.END)):
+        logits[last, word] = 0.0
+    logits[0, 2] = 0.0  # 1 or 2 after 0: right only where 1 comes before 2
+    play, _, word, again, right = dispo.speak(logits, 400, np.random.default_rng(0))
+    for i in range(400):
+        said = word[play == i].tolist()
+        assert right[i] == (1 in said and said[-1] == dispo.END), said
+    assert right.any() and not right.all() and not again.any()
+
+
+def test_feedback_names_the_first_wrong_word():
+    answer = np.zeros((sdpo.PROMPTS, sdpo.LENGTH), int)
+    logits = np.zeros((sdpo.PROMPTS * sdpo.LENGTH, sdpo.WORDS))
+    played, _ = sdpo.play(logits, answer, np.random.default_rng(0))
+    tips = sdpo.own(played, np.random.default_rng(0))
+    for i in range(len(played.wrong)):
+        miss = [t for t in range(sdpo.LENGTH) if played.word[i, t] != 0]
+        assert played.wrong[i] == (miss[0] if miss else sdpo.LENGTH)
+        for t in range(sdpo.LENGTH):
+            want = sdpo.READS * ((t < played.wrong[i]) - float(t == played.wrong[i]))
+            assert tips[i, t, played.word[i, t]] == want and np.count_nonzero(tips[i, t]) == (want != 0)
+
+
+def test_a_sibling_never_teaches_itself():
+    answer = np.zeros((sdpo.PROMPTS, sdpo.LENGTH), int)
+    logits = np.zeros((sdpo.PROMPTS * sdpo.LENGTH, sdpo.WORDS))
+    played, _ = sdpo.play(logits, answer, np.random.default_rng(0))
+    assert not played.right.any() and not sdpo.sibling(played, np.random.default_rng(0)).any()
+    played.word[0], played.wrong[0] = 0, sdpo.LENGTH
+    tips = sdpo.sibling(played, np.random.default_rng(0))
+    assert not tips[0].any() and (tips[1 : sdpo.PLAYS, :, 0] == sdpo.READS).all() and not tips[sdpo.PLAYS :].any()
+
+
+def test_the_covering_policy_is_the_optimum():
+    rng = np.random.default_rng(0)
+    start, reward = rapo.problem(rng)
+    at = 300
+    policy, c = rapo.covering(start, reward)[at], rapo.COEFFICIENTS[at]
+
+    def worth(x):
+        return x @ reward + c * start @ np.log(x)
+
+    for _ in range(20):
+        other = policy * np.exp(0.01 * rng.normal(size=len(policy)))
+        assert worth(other / other.sum()) < worth(policy)
+
+
+def test_k3_as_a_loss_has_the_gradient_of_the_forward_kl_and_the_published_estimator_has_not():
+    rng = np.random.default_rng(0)
+    start, policy = tabular.softmax(rng.normal(size=(2, rapo.ANSWERS)))
+    np.testing.assert_allclose(rapo.estimated(K3(), policy, start), start - policy, atol=1e-12)
+    w = start / policy
+    pull = policy * w * np.log(w)
+    np.testing.assert_allclose(rapo.estimated(Forward(), policy, start), pull - policy * pull.sum(), atol=1e-12)
+
+
+def test_moments_of_noisy_rlvr_are_those_of_samples():
+    p, rng = noisy_rlvr.problem(np.random.default_rng(0), noisy_rlvr.SPREAD), np.random.default_rng(1)
+    n = 200_000
+    answer, _ = labs.draw(p.logits[None], np.zeros(n, int), rng)
+    verdict = (rng.random(n) < p.passes[answer]).astype(float)
+    policy = tabular.softmax(p.logits[None])[0]
+    for name in ("raw", "backward, rates by answer", "forward, mean rate"):
+        weight = noisy_rlvr.RULES[name](noisy_rlvr.judged(p, np.zeros(n, int), answer, verdict)).filled(0.0)
+        each = weight[:, None] * (np.eye(noisy_rlvr.ANSWERS)[answer] - policy)
+        mean, variance = noisy_rlvr.moments(p, noisy_rlvr.RULES[name])
+        np.testing.assert_allclose(each.mean(0), mean, atol=6 * each.std(0).max() / np.sqrt(n))
+        assert each.var(0).sum() == pytest.approx(variance * (mean @ mean), rel=0.05)
+
+
+@pytest.mark.parametrize(("penalty", "turn"), [(1.0, 1.0), (0.5, 3.0), (2.0, 0.0)])
+def test_flawed_answers_turn_where_algebra_says(penalty, turn):
+    assert fapo.turns(penalty) == pytest.approx(turn, rel=0.02)
+
+
+def test_chances_of_the_chain_are_those_of_samples():
+    rng = np.random.default_rng(0)
+    logits, seen = rng.normal(size=(fapo.PARTS, fapo.WAYS + 1)), []
+    for _ in range(400):
+        batch, _, _ = fapo.attempt(logits, rng)
+        right, flawed = batch["outcome"].values > 0, batch["flawed"].filled(0.0) > 0
+        assert not (flawed & ~right).any()
+        seen.append([(right & ~flawed).mean(), flawed.mean()])
+    np.testing.assert_allclose(np.mean(seen, 0), fapo.chances(logits), atol=0.01)
+
+
+def test_no_play_of_real_pulls_harder_than_its_bound():
+    rule, objective = real.RULES["real"]
+    assert max(real.drifted(rule, objective, seed, drift) for seed in range(3) for drift in (0.0, 3.0)) <= 2 + 1e-9
+    rule, objective = real.RULES["grpo"]
+    assert real.drifted(rule, objective, 0, 4.0) > 2 * real.drifted(rule, objective, 0, 0.0)
+
+
 # Figures and names.
 
 
@@ -218,6 +416,7 @@ def test_an_unknown_claim_names_a_close_one():
 
 def test_at_least_sixteen_claims_and_those_that_were_asked_for():
     asked = {"slate", "slate-std", "g-ra", "pure", "pav", "empg-entropy", "empg", "salt", "igpo", "igpo-zscore",
-             "meow-tea-taro"}  # fmt: skip
+             "meow-tea-taro", "clip-delta", "par", "nsr", "dispo", "thr", "sdpo", "rapo", "noisy-rlvr", "fapo",
+             "real"}  # fmt: skip
     assert asked <= set(claims.names())
     assert len(claims.names()) >= len(asked) + 8

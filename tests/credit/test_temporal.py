@@ -312,3 +312,15 @@ def test_a_missing_value_leaves_earlier_steps_unscored():
 def test_a_step_term_is_not_summed():
     batch = Batch.from_steps(group=[0] * 3, trajectory=[0] * 3, reward=[1.0, 2.0, 3.0])
     assert step_term(fact("reward"))(batch).values.tolist() == [1.0, 2.0, 3.0]
+
+
+def test_advantages_of_float32_are_summed_in_doubles():
+    rng = np.random.default_rng(0)
+    play = np.repeat(np.arange(3), [4000, 1, 500])
+    reward, value = rng.normal(size=(2, len(play))).astype(np.float32)
+    after = next_values(value, play)
+    fine = gae(*(x.astype(np.float64) for x in (reward, value, after)), play, 1.0, 1.0)
+    rough = gae(reward, value, after, play, 1.0, 1.0)
+    assert rough.dtype == np.float64
+    # What is rounded is each surprise, not their sum.
+    assert np.abs(rough - fine).max() < 1e-7 * len(play) ** 0.5 * np.abs(reward).max()

@@ -1,4 +1,4 @@
-"""Streams for the tests: a few trajectories of uneven steps of uneven numbers of tokens; and every objective.
+"""Streams for the tests: two groups of trajectories of uneven steps of uneven numbers of tokens; every objective.
 
 `objective` in the arguments of a test runs it on each of OBJECTIVES. `test_base.py` has the laws.
 """
@@ -10,8 +10,7 @@ import pytest
 import torch
 
 from guerdon import objectives as o
-from guerdon.objectives import Stream
-from guerdon.objectives.stream import Pairs, Top
+from guerdon.objectives import Pairs, Stream, Top
 
 REDUCTIONS = (o.TokenMean(), o.SequenceMean(), o.StepMean(), o.ConstantLength(), o.ConstantLength(7),
               o.ConstantCount(11))  # fmt: skip
@@ -57,6 +56,10 @@ OBJECTIVES += (
     o.Clipped() + o.Scheduled(o.On("replayed", o.Clipped(ratio=o.StepRatio())), o.After(2, o.Linear(0.0, 1.0, 4))),
     o.On("replayed", o.On("replayed", o.Entropy(0.1))),
 )
+OBJECTIVES += (
+    o.Only(o.BandCovariance(0.3, -1.0, 5.0), o.Clipped(0.2, 0.28)),
+    o.Clipped() + o.Only(o.TopCovariance(0.2), o.KL(0.5, o.Absolute(), reference=o.Given("old_logprob"))),
+)
 BY_OUTCOME = o.BestAgainstWorst(o.Outcome())
 OBJECTIVES += (
     *(o.Preference(0.5, choice=choice) for choice in (o.BestAgainstWorst(), BY_OUTCOME, o.Listed())),
@@ -68,11 +71,7 @@ OBJECTIVES += (
     *(o.ImplicitCritic(balanced=balanced) for balanced in (True, False)),
     o.ImitateBest() + o.KL(0.2),
 )
-HOLDS = (
-    o.Reinforce,
-    o.TokenGradient,
-    o.TokenRegularised,
-)  # what holds a part fixed, so that its gradient is not that of its value
+HOLDS = (o.Reinforce, o.TokenGradient, o.TokenRegularised)  # their gradient is not that of their value
 
 
 def holds(x):

@@ -5,6 +5,7 @@ What differs by design is in the tests whose names say so, with both numbers.
 
 import math
 import warnings
+from dataclasses import replace
 
 import pytest
 import torch
@@ -226,6 +227,129 @@ def bypass(**more):
 def test_bypass_mode(mode, reduce, told, objective, padded, verl):
     theirs, _ = theirs_of(verl, "bypass_mode", padded, mode, 0.2, 0.28, 3.0, policy=bypass(**told))
     agree(objective(reduce)(flat(*padded))[0], theirs, padded[1])
+
+
+def grouped(padded, group=(0,) * 7):
+    """verl ranks the tokens of a micro-batch; here they are ranked in each group, so all are of one."""
+    return replace(flat(*padded), group=torch.tensor(group))
+
+
+def kl_cov(share, beta, reduce):
+    pull = o.KL(beta, o.Absolute(), reduce, reference=Given("old_logprob"))
+    return Clipped(1.0, math.inf, reduce=reduce) + o.Only(o.TopCovariance(share), pull)
+
+
+@aggregations
+@pytest.mark.parametrize(("share", "beta"), [(0.3, 1.0), (0.0002, 2.0), (1.0, 0.5)])
+def test_kl_cov(mode, reduce, share, beta, padded, verl):
+    told = {"kl_cov_ratio": share, "ppo_kl_coef": beta}
+    theirs, _ = theirs_of(verl, "kl_cov", padded, mode, 0.2, 0.2, 3.0, policy=told)
+    agree(kl_cov(share, beta, reduce)(grouped(padded))[0], theirs, padded[1])
+
+
+def clip_cov(share, least, most, reduce):
+    return o.Only(o.BandCovariance(share, least, most, 0.2, 0.28), Clipped(0.2, 0.28, reduce=reduce))
+
+
+@aggregations
+@pytest.mark.parametrize(("least", "most"), [(0.1, 5.0), (-1.0, 0.5), (90.0, 99.0)])
+def test_clip_cov_that_leaves_out_the_whole_band(mode, reduce, least, most, padded, verl):
+    told = {"clip_cov_ratio": 1.0, "clip_cov_lb": least, "clip_cov_ub": most}
+    theirs, metrics = theirs_of(verl, "clip_cov", padded, mode, 0.2, 0.28, 3.0, policy=told)
+    s = grouped(padded)
+    agree(clip_cov(1.0, least, most, reduce)(s)[0], theirs, padded[1])
+    out = ~o.BandCovariance(1.0, least, most, 0.2, 0.28)(s)
+    assert s.token_mean(out.double()).item() == pytest.approx(metrics["actor/pg_clipfrac"], abs=1e-6)
+
+
+def test_differs_clip_cov_draws_a_part_of_the_band_anew_at_each_call_and_ours_once(padded, verl):
+    """As many tokens, and others: by verl's draw, by a fixed shuffle here."""
+    told = {"clip_cov_ratio": 0.1, "clip_cov_lb": 0.0, "clip_cov_ub": 5.0}
+    s, where = grouped(padded), o.BandCovariance(0.1, 0.0, 5.0, 0.2, 0.28)
+    out = s.token_mean((~where(s)).double()).item()
+    drawn = set()
+    for seed in range(4):
+        torch.manual_seed(seed)
+        theirs, metrics = theirs_of(verl, "clip_cov", padded, "token-mean", 0.2, 0.28, 3.0, policy=told)
+        assert metrics["actor/pg_clipfrac"] == pytest.approx(out, abs=1e-6)
+        drawn.add(round(theirs.item(), 9))
+    mine = {clip_cov(0.1, 0.0, 5.0, o.TokenMean())(s)[0].item() for _ in range(4)}
+    assert len(mine) == 1 and len(drawn) > 1
+
+
+def test_differs_kl_cov_ranks_a_micro_batch_and_ours_each_group(padded, verl):
+    """One token of the micro-batch in verl, one of each of two groups here: so the result is that of no cut."""
+    told = {"kl_cov_ratio": 0.0002, "ppo_kl_coef": 1.0}
+    theirs, _ = theirs_of(verl, "kl_cov", padded, "token-mean", 0.2, 0.2, 3.0, policy=told)
+    ours = kl_cov(0.0002, 1.0, o.TokenMean())
+    two = grouped(padded, (0, 0, 0, 0, 1, 1, 1))
+    assert int(o.TopCovariance(0.0002)(two).sum()) == 2 and int(o.TopCovariance(0.0002)(grouped(padded)).sum()) == 1
+    assert abs(ours(two)[0].item() - theirs.item()) > 1e-4
+    first = two.sequence < 4
+    cut = sum(ours(two.take(part))[0] for part in (first, ~first))
+    assert cut.item() == pytest.approx(ours(two)[0].item(), abs=1e-12)
+
+
+def test_differs_an_answer_without_tokens_is_in_the_mean_of_geo_mean_and_not_in_ours(padded, verl):
+    old, new, advantage, reference, mask = padded
+    mask = mask.clone()
+    mask[0] = 0
+    padded = (old, new, advantage, reference, mask)
+    theirs, _ = theirs_of(verl, "geo_mean", padded, "token-mean", 0.4, 0.4, 3.0)
+    ours, _ = Clipped(1.0, math.inf, ratio=o.GeometricRatio(), reduce=o.SequenceMean())(flat(*padded))
+    agree(ours * 6 / 7, theirs, new)
+
+
+def test_differs_the_bound_on_a_far_ratio_is_ten_in_verls_gspo_and_twenty_here(padded, verl):
+    """In logs, and from above alone. A bad answer e^15 times as likely: its share is e^10 there, e^15 here."""
+    old, _, advantage, reference, mask = padded
+    far = (old + 15.0).detach().requires_grad_()
+    bad = -torch.ones_like(advantage)
+    theirs, _ = theirs_of(verl, "gspo", (old, far, bad, reference, mask), "seq-mean-token-mean", 0.1, 0.1, 3.0)
+    ours, _ = Clipped(0.1, 0.1, SequenceRatio(), o.SequenceMean())(flat(old, far, bad, reference, mask))
+    assert theirs.item() == pytest.approx(math.exp(10)) and ours.item() == pytest.approx(math.exp(15))
+
+
+def test_differs_verls_cispo_and_vanilla_share_a_default_of_02(padded, verl):
+    """A weight in [0.8, 1.2] where none is set; the recipe has [0, 5]."""
+    from guerdon.recipes import get
+
+    weight = get("cispo").objective.weight
+    theirs, _ = theirs_of(verl, "cispo", padded, "token-mean", *[verl.Config(strategy="fsdp", rollout_n=1,
+        use_dynamic_bsz=True).clip_ratio_low] * 2, 3.0)  # fmt: skip
+    agree(Reinforce(o.Bounded(0.2, 0.2))(flat(*padded))[0], theirs, padded[1])
+    assert (1 - weight.low, 1 + weight.high) == (0.0, 5.0)
+
+
+MEAN = o.TokenMean()
+IN_32_BITS = {
+    "vanilla": (Clipped(0.2, 0.28, dual=3.0), {}),
+    "gspo": (Clipped(0.2, 0.28, TokenGradient(SequenceRatio())), {}),
+    "gpg": (Reinforce(), {}),
+    "cispo": (Reinforce(o.Bounded(0.2, 0.28)), {}),
+    "sapo": (o.SoftClipped(), {}),
+    "geo_mean": (Clipped(1.0, math.inf, o.GeometricRatio(0.2, 0.28), o.SequenceMean()), {}),
+    "dppo_tv": (Reinforce(o.Within(0.2, 0.28, cap=3.0)), {}),
+    "dppo_kl": (Reinforce(o.Within(0.2, 0.28, o.BinaryKL(), 3.0)), {}),
+    "dro": (Reinforce() + o.KL(0.5, o.K2(), reference=Given("old_logprob")), {"dro_beta": 0.5}),
+    "bypass_mode": (Clipped(0.2, 0.28, dual=3.0), bypass(loss_type="ppo_clip")),
+    "clip_cov": (clip_cov(1.0, 0.1, 5.0, MEAN), {"clip_cov_ratio": 1.0, "clip_cov_lb": 0.1, "clip_cov_ub": 5.0}),
+    "kl_cov": (kl_cov(0.3, 1.0, MEAN), {"kl_cov_ratio": 0.3, "ppo_kl_coef": 1.0}),
+}
+
+
+@pytest.mark.parametrize("name", IN_32_BITS)
+def test_in_32_bits_each_agrees_to_a_hundred_thousandth(name, padded, verl):
+    assert IN_32_BITS.keys() == COVERED
+    objective, policy = IN_32_BITS[name]
+    padded = tuple(x.detach().float() for x in likely(padded))
+    padded[1].requires_grad_()
+    theirs, _ = theirs_of(verl, name, padded, "token-mean", 0.2, 0.28, 3.0, policy=policy)
+    ours, _ = objective(grouped(padded))
+    assert ours.dtype == torch.float32
+    assert ours.item() == pytest.approx(theirs.item(), abs=1e-5)
+    got, wanted = (torch.autograd.grad(x, padded[1])[0] for x in (ours, theirs))
+    torch.testing.assert_close(got, wanted, atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize(("name", "estimator"), [("k1", o.K1()), ("k2", o.K2()), ("k3", o.K3())])

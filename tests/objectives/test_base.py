@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from guerdon.errors import ColumnError
-from guerdon.objectives import KL, Clipped, Entropy, Objective, StepRatio, Stream, Sum
+from guerdon.objectives import KL, Clipped, Entropy, Imitate, Objective, On, StepRatio, Stream, Sum
 from guerdon.objectives.base import UNITS
 from guerdon.objectives.stream import PER_PLAY, PER_TOKEN, Pairs, Top
 
@@ -252,3 +252,39 @@ def test_a_stream_without_what_is_needed_is_refused(objective, name, stream_of):
     s = stream_of()
     with pytest.raises(ColumnError, match=f"no {name}"):
         objective(Stream.of(s.logprob, s.old_logprob, s.advantage, s.step, s.sequence))
+
+
+# Streams beside the main one.
+
+
+def test_on_another_stream_it_is_the_objective_there(stream_of):
+    s = stream_of(3)
+    loss, terms = On("replayed", Clipped())(s)
+    there, those = Clipped()(s.beside["replayed"])
+    assert loss.item() == there.item()
+    assert terms == {f"replayed/{name}": value for name, value in those.items()}
+    assert On("replayed", KL(0.1)).needs == {"replayed", "ref_logprob"}
+    assert On("replayed", Clipped(ratio=StepRatio())).whole == "step"
+
+
+def test_without_the_stream_beside_it_is_nothing(stream_of):
+    """PIPO before it has a history, and SPEAR before it has a replay, are their base."""
+    s = replace(stream_of(3), beside={})
+    base, more = Clipped(), Clipped() + On("replayed", Clipped())
+    assert more(s)[0].item() == base(s)[0].item()
+    for one, other in zip(*(torch.autograd.grad(o(s)[0], [s.logprob]) for o in (base, more)), strict=True):
+        torch.testing.assert_close(one, other)
+    assert more(s)[1]["replayed/surrogate"].item() == 0
+
+
+def test_the_iteration_is_told_to_the_stream_beside(stream_of):
+    s = replace(stream_of(3), iteration=7)
+    seen = []
+
+    class Watching(Imitate):
+        def __call__(self, stream):
+            seen.append(stream.iteration)
+            return super().__call__(stream)
+
+    On("replayed", Watching())(s)
+    assert seen == [7]

@@ -8,17 +8,19 @@ import torch
 from guerdon.objectives import BinaryKL, Bounded, BySign, Gamma, Same, Stream, TotalVariation, Within
 
 GRID = torch.linspace(-20, 20, 4001, dtype=torch.float64)
+IDS = torch.zeros(len(GRID), dtype=torch.long)
+MOVED = Stream.of(GRID, 0 * GRID, 1 + 0 * GRID, IDS, IDS)  # tokens at these log-ratios
 
 
 @pytest.mark.parametrize("weight", [Same(), Bounded(0.2, 0.3), Gamma(2.0, 3.0), Gamma(3.0, 2.0)])
 def test_at_ratio_one_a_token_counts_once(weight):
-    assert weight(torch.zeros(3), None).tolist() == [1.0, 1.0, 1.0]
+    assert weight(0 * GRID, MOVED).tolist() == [1.0] * len(GRID)
 
 
 @pytest.mark.parametrize(("power", "decay"), [(2.0, 3.0), (3.0, 2.0), (0.0, 1.0), (5.0, 0.5)])
 def test_gamma_against_its_formula_and_its_bound(power, decay):
     r = GRID.exp().clamp(min=1e-8)
-    w = Gamma(power, decay)(GRID, None)
+    w = Gamma(power, decay)(GRID, MOVED)
     torch.testing.assert_close(w, (decay + power * r.log() - decay * r).exp())
     peak = math.exp(decay - power) * (power / decay) ** power if power else math.exp(decay)
     assert w.max().item() <= peak + 1e-12 and w.max().item() == pytest.approx(peak, rel=1e-3)
@@ -26,7 +28,7 @@ def test_gamma_against_its_formula_and_its_bound(power, decay):
 
 
 def test_gamma_falls_off_on_both_sides_of_its_peak():
-    w, peak = Gamma(2.0, 3.0)(GRID, None), int((GRID - math.log(2 / 3)).abs().argmin())
+    w, peak = Gamma(2.0, 3.0)(GRID, MOVED), int((GRID - math.log(2 / 3)).abs().argmin())
     assert (w[:peak].diff() >= 0).all() and (w[peak + 1 :].diff() <= 0).all()
     assert w[0] < 1e-9 and w[-1] == 0
 

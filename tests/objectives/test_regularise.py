@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from guerdon.objectives import K1, K2, K3, KL, Entropy, SequenceMean
+from guerdon.objectives import K1, K2, K3, KL, Entropy, Fixed, Forward, Given, SequenceMean, Tempered
 
 
 @pytest.fixture(params=range(5))
@@ -105,3 +105,82 @@ def test_entropy_follows_its_reduction(stream_of):
     s = stream_of()
     means = [s.entropy[s.sequence == i].mean().item() for i in range(s.sequences)]
     assert Entropy(1.0, SequenceMean())(s)[0].item() == pytest.approx(-sum(means) / len(means))
+
+
+# The forward direction.
+
+
+def test_forward_is_unbiased_for_the_kl_from_the_reference(pair):
+    logits, reference = pair
+    exact = divergence(reference, logits.log_softmax(-1)).item()
+    assert expected(Forward(), logits, reference).item() == pytest.approx(exact)
+
+
+def test_what_forward_pulls_by_and_what_the_gradient_would_be(pair):
+    """As a loss it pulls by -w log w; the gradient of the divergence is 1 - w, which K3 has."""
+    logits, reference = pair
+    new = logits.log_softmax(0)
+    p, w = new.detach().exp(), (reference - new).detach().exp()
+
+    def gradient(x):
+        return torch.autograd.grad(x, logits, retain_graph=True)[0]
+
+    got = gradient(expected(Forward(), logits, reference))
+    torch.testing.assert_close(got, gradient(-(p * w * w.log() * new).sum()))
+    exact = gradient(divergence(reference, new))
+    torch.testing.assert_close(exact, gradient((p * (1 - w) * new).sum()))
+    torch.testing.assert_close(exact, gradient(expected(K3(), logits, reference)))
+    assert not torch.allclose(exact, got, atol=1e-3)
+
+
+def test_forward_covers_what_the_reverse_direction_gives_up():
+    """A word that the reference gives half of the time and the policy never: it costs K3 and Forward, not K1."""
+    reference = torch.tensor([0.5, 0.5]).double().log()
+    logits = torch.tensor([9.0, -9.0]).double()
+    reverse, forward = (expected(e, logits, reference).item() for e in (K1(), Forward()))
+    assert reverse == pytest.approx(0.693, abs=1e-3)
+    assert forward > 8
+
+
+def test_forward_is_never_negative_and_bounded():
+    new = torch.linspace(-60, 0, 5001, dtype=torch.float64)
+    values = Forward(3.0)(new, torch.full_like(new, -20.0))
+    assert (values >= -1e-12).all() and values.max().item() == pytest.approx(
+        2 * torch.tensor(3.0).exp().item() + 1, rel=1e-6
+    )
+
+
+# References.
+
+
+def test_after_a_reset_there_is_no_distance_and_no_pull(stream):
+    """A reference that is set to the policy is where the policy is, whatever it was before."""
+    reset = replace(stream, ref_logprob=stream.logprob.detach())
+    for estimator in (K2(), K3(), Forward()):
+        loss, _ = KL(1.0, estimator)(reset)
+        assert loss.item() == pytest.approx(0.0, abs=1e-12)
+        assert torch.autograd.grad(loss, reset.logprob)[0].abs().max().item() < 1e-12
+
+
+def test_the_policy_that_sampled_is_a_reference_too(stream):
+    moved = replace(stream, ref_logprob=stream.old_logprob)
+    assert KL(0.1, reference=Given("old_logprob"))(stream)[0].item() == KL(0.1)(moved)[0].item()
+    assert KL(0.1, reference=Given("old_logprob")).needs == frozenset()
+
+
+def test_a_tempered_reference_keeps_good_plays_and_flattens_bad_ones(stream):
+    got = Tempered(0.25)(stream, "me")
+    power = 0.25 + 0.75 * stream.outcome[stream.sequence]
+    torch.testing.assert_close(got, stream.clean(power * stream.ref_logprob))
+    torch.testing.assert_close(Tempered(1.0)(stream, "me"), Given()(stream, "me"))
+    assert (Tempered(0.0)(stream, "me")[stream.outcome[stream.sequence] == 0] == 0).all()
+    assert Tempered(0.5).needs == {"ref_logprob", "outcome"}
+
+
+def test_a_power_beyond_one_is_refused():
+    with pytest.raises(ValueError, match="low"):
+        Tempered(1.5)
+
+
+def test_a_fixed_reference_is_a_number(stream):
+    assert set(Fixed(-3.0)(stream, "me").tolist()) == {-3.0}

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -43,6 +44,43 @@ def test_a_part_has_its_own_tokens_and_the_totals_of_the_whole(stream):
     for name in ("tokens", "steps", "sequences", "longest"):
         assert getattr(part, name) == getattr(stream, name)
     assert part.tokens_of_sequence is stream.tokens_of_sequence
+
+
+def test_a_part_takes_its_rows_and_the_streams_beside_it_only_when_asked(stream):
+    index = torch.arange(0, len(stream.logprob), 2)
+    part = stream.take(index)
+    assert torch.equal(part.top.logprob, stream.top.logprob[index])
+    assert torch.equal(part.teacher_logprob, stream.teacher_logprob[index])
+    assert part.outcome is stream.outcome and part.iteration == stream.iteration
+    assert part.beside == {}
+    beside = stream.take(index, {"replayed": torch.arange(2)}).beside["replayed"]
+    assert len(beside.logprob) == 2 and beside.tokens == stream.beside["replayed"].tokens
+
+
+def test_pairs_stay_where_both_plays_are(stream_of):
+    s = stream_of()
+    kept = s.take((s.sequence == 0) | (s.sequence == 2)).pairs
+    assert (kept.first.tolist(), kept.second.tolist(), kept.preference.tolist()) == ([2], [0], [-2.0])
+    assert kept.total == 3
+    assert s.take(s.sequence == 4).pairs.first.tolist() == []
+    assert s.take(torch.zeros(0, dtype=torch.long)).pairs.first.tolist() == []
+
+
+def test_what_is_said_of_plays_comes_down_to_tokens(stream):
+    got = stream.of_play("outcome", "me")
+    assert torch.equal(got, stream.clean(stream.outcome[stream.sequence]))
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize("name", ["outcome", "group"])
+def test_one_entry_a_play_is_needed(name, stream):
+    with pytest.raises(ShapeError, match=rf"{name} has shape \(2,\).*5 trajectory ids"):
+        replace(stream, **{name: torch.zeros(2)})
+
+
+def test_a_missing_outcome_is_named_with_the_way_out(stream):
+    with pytest.raises(ColumnError, match=r"someone: .*no outcome; .*outcome="):
+        replace(stream, outcome=None).of_play("outcome", "someone")
 
 
 def test_an_empty_stream_has_empty_totals():

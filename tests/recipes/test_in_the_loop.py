@@ -14,7 +14,7 @@ from guerdon.errors import ColumnError
 from guerdon.training import Config, Run
 from guerdon.training import train as train_run
 from launch import SIZES, Cli, train
-from strategies import BINARY, REAL, UNIT
+from strategies import BINARY, BY_KIND, MARKS, PATH, REAL, UNIT
 
 METHODS = recipes.names()
 # Imitated until it wins about one play in four, so that every group has something to compare.
@@ -116,11 +116,12 @@ class JudgedPlay(KeydoorPlay):
     def step(self, action):
         seen = super().step(action)
         scores = {n: self.scores.integers(-8 if n in REAL else 0, 9) / 8 for n in SCORES}
-        scores |= {n: float(self.scores.integers(2)) for n in BINARY}
+        scores |= {n: float(self.scores.integers(2)) for n in BITS}
         return replace(seen, facts={**seen.facts, **scores})
 
 
-SCORES = tuple(n for n in (*UNIT, *REAL) if n not in ("value", "next_value"))  # these two are a critic's
+SCORES = tuple(n for n in (*UNIT, *REAL, *PATH) if n not in ("value", "next_value"))  # these two are a critic's
+BITS = (*BINARY, *MARKS, *BY_KIND)
 OF_KEYDOOR = {"outcome", "reward", "state", "next_state", "terminated", "truncated", "sampled", "action_valid",
               "milestone", "milestones", "progress", "closer"}  # fmt: skip
 
@@ -128,7 +129,7 @@ OF_KEYDOOR = {"outcome", "reward", "state", "next_state", "terminated", "truncat
 def judged(name):
     """Whether a recipe asks for such numbers, and beside them for no more than keydoor has."""
     needs = set(recipes.get(name).needs)
-    return bool(needs & {*SCORES, *BINARY}) and needs <= {*SCORES, *BINARY} | OF_KEYDOOR
+    return bool(needs & {*SCORES, *BITS}) and needs <= {*SCORES, *BITS} | OF_KEYDOOR
 
 
 JUDGED = [name for name in METHODS if judged(name)]

@@ -90,8 +90,7 @@ def test_a_path_that_goes_wrong_further_is_never_penalised_less(batch):
     """Each path with one more step, back to a place where it was, further off than ever."""
     last = np.flatnonzero(segments.last(batch.trajectory_of_step))
     steps = np.sort(np.append(np.arange(batch.size("step")), last))
-    added = np.append(steps[1:] == steps[:-1], False)
-    added = np.append(False, added[:-1])
+    added = np.append(False, steps[1:] == steps[:-1])
     far = np.where(added, 9.0, batch["distance"].values[steps])
     longer = Batch(np.zeros(0, int), batch.trajectory_of_step[steps], batch.group_of_trajectory, {
         "distance": Column.of("step", far),

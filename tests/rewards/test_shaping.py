@@ -21,6 +21,7 @@ from guerdon.rewards import (
     total,
     unfailed,
 )
+from guerdon.rewards.shaping import product, root, slopes
 from strategies import ragged_batches
 
 
@@ -212,3 +213,74 @@ def test_unfailed_keeps_all_but_plays_that_failed(batch):
         assert (kept.valid == (plain.valid & ~failed)).all()
         assert kept.values[kept.valid].tolist() == plain.values[kept.valid].tolist()
         assert [name for name, _ in kept.parts] == [name for name, _ in plain.parts]
+
+
+# Products, slopes and roots.
+
+
+@given(ragged_batches())
+def test_a_product_slowly_and_in_any_order(batch):
+    names = ("wrong", "judge_score", "step_score")
+    columns = [batch[name] for name in names]
+    y = product(*map(fact, names))(batch)
+    turned = product(*map(fact, reversed(names)))(batch)
+    assert turned.tolist() == y.tolist()
+    for t, got in enumerate(y.tolist()):
+        known = [c.values[t] for c in columns if c.valid[t]]
+        if 0 in known:
+            assert got == 0
+        elif len(known) < len(columns):
+            assert got is None
+        else:
+            assert got == known[0] * known[1] * known[2]
+
+
+@given(ragged_batches())
+def test_where_a_bit_is_known_its_product_is_a_gate(batch):
+    y = product(fact("wrong"), fact("judge_score"))(batch).tolist()
+    g = gate(fact("judge_score"), when=fact("wrong"))(batch).tolist()
+    known = np.flatnonzero(batch["wrong"].valid)
+    assert [y[t] for t in known] == [g[t] for t in known]
+
+
+@given(ragged_batches())
+def test_factors_below_1_never_raise_what_they_multiply(batch):
+    y, x = product(fact("importance"), fact("judge_score"))(batch), batch["importance"]
+    both = y.valid & x.valid
+    assert (y.values[both] <= x.values[both]).all() and product(fact("reward"))(batch).tolist() == batch[
+        "reward"
+    ].tolist()
+
+
+@given(ragged_batches(dyadic=False))
+def test_slopes_slowly(batch):
+    y = slopes(fact("reward"), at=(-1.0, 0.0, 2.0), values=(0.0, 1.0, -1.0))(batch)
+    for x, ok, got in zip(batch["reward"].values, batch["reward"].valid, y.values, strict=True):
+        if ok:
+            expected = 0.0 if x < -1 else x + 1 if x < 0 else 1 - x if x < 2 else -1.0
+            assert got == pytest.approx(expected)
+    assert (y.valid == batch["reward"].valid).all()
+
+
+@given(ragged_batches())
+def test_slopes_reach_tiers_as_they_steepen(batch):
+    steep = slopes(fact("reward"), at=(0.3, 0.3 + 1e-9), values=(0.0, 1.0))
+    assert steep(batch).tolist() == tiers(fact("reward"), at=(0.3,), values=(0.0, 1.0))(batch).tolist()
+
+
+@given(ragged_batches())
+def test_root_squares_back(batch):
+    y = product(root(fact("reward")), root(fact("reward")))(batch)
+    assert y.values[y.valid] == pytest.approx(np.maximum(batch["reward"].values[y.valid], 0.0))
+
+
+@pytest.mark.bad_input
+def test_wrong_places_and_factors_say_the_way_out():
+    batch = Batch.from_steps(group=[0], trajectory=[0], reward=[0.0])
+    with pytest.raises(ShapeError, match="ascend"):
+        slopes(fact("x"), at=(1.0, 1.0), values=(0.0, 1.0))
+    with pytest.raises(ShapeError, match="one value per place"):
+        slopes(fact("x"), at=(), values=())
+    with pytest.raises(LevelError, match="product"):
+        product(fact("reward"), fact("outcome"))(batch)
+    assert clip(affine(fact("reward")), high=0.0)(batch).tolist() == [0.0]

@@ -13,6 +13,7 @@ from guerdon import recipes, store
 from guerdon.environments import get
 from guerdon.environments.base import Seen
 from guerdon.errors import ColumnError, PolicyError, RunFolderError
+from guerdon.objectives import Clipped, Distil, On
 from guerdon.training import checkpoints
 from guerdon.training import train as train_run
 from launch import SIZES, run, start, train
@@ -355,3 +356,11 @@ def test_the_policy_is_kept_whole_or_not_at_all(make, tmp_path, monkeypatch):
         run.keep_policy()
     assert sorted(p.name for p in (run.folder / "policy").iterdir()) == before
     assert not (run.folder / ".policy.part").exists()
+
+
+def test_an_objective_that_cannot_be_filled_is_refused_before_the_first_rollout(make):
+    recipe = replace(recipes.get("rloo"), objective=Distil() + On("replayed", Clipped()))
+    run = make(recipe)
+    with pytest.raises(ColumnError, match=r"recipe rloo: its objective reads 'replayed', 'top', which neither"):
+        run.open(False)
+    assert not (run.folder / "run.json").exists()

@@ -4,16 +4,33 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 
 from guerdon.batch import Batch, Column
-from guerdon.errors import DivergedError
-from guerdon.objectives import Clipped, SequenceRatio, StepMean, TokenMean
+from guerdon.errors import ColumnError, DivergedError
+from guerdon.objectives import (
+    K2,
+    KL,
+    Clipped,
+    Distil,
+    Given,
+    Linear,
+    On,
+    PairClipped,
+    PlayTotal,
+    Preference,
+    Scheduled,
+    SequenceRatio,
+    StepMean,
+    TokenMean,
+)
 from guerdon.policies import LastState, WholeHistory
+from guerdon.policies.score import Inputs, branches
 from guerdon.training.config import Config
 from guerdon.training.loop import gather
-from guerdon.training.update import update
+from guerdon.training.update import Tokens, unmet, update
 from guerdon.training.warmup import warm_up
 
 
@@ -212,6 +229,32 @@ def test_an_objective_of_sequences_sees_each_of_them_whole(played):
     assert shared == any(n < of for seen in pieces.log for n, of in seen.values())
 
 
+def test_an_objective_of_groups_sees_each_of_them_whole(played):
+    model, batch = played
+    whole = Spy(Preference(ratio=PlayTotal(Given("old_logprob"))), [])
+    update(model, Still(model), whole, batch, replace(PLAIN, minibatches=3, chunk=1), 0)
+    assert len(whole.log) == 3 and all(n == of for seen in whole.log for n, of in seen.values())
+    seen = [{int(batch.group_of_trajectory[i]) for i in part} for part in whole.log]
+    assert sorted(g for part in seen for g in part) == list(range(batch.size("group")))
+
+
+def test_pairs_are_those_of_the_batch_or_every_two_plays_of_a_group(played):
+    model, batch = played
+    objective = PairClipped(1.0, 1e9)
+
+    def pairs_of(batch):
+        return Tokens(batch, Inputs.of(batch, branches(model)), "cpu", objective.needs).pairs
+
+    group = batch.group_of_trajectory
+    every = pairs_of(batch)
+    assert every.total == len(every.first) == sum(n * (n - 1) // 2 for n in np.bincount(group))
+    assert (group[every.first] == group[every.second]).all()
+    judged = pa.table({"first": [1, 0], "second": [0, 1], "preference": [3.0, 1.0]})
+    listed = pairs_of(batch.with_relations(pairs=judged))
+    assert (listed.first.tolist(), listed.second.tolist(), listed.preference.tolist()) == ([0], [1], [-1.0])
+    assert fast_gradient(model, batch, objective=objective)[0].abs().max() > 1e-6
+
+
 def test_at_ratio_one_a_sequence_ratio_spreads_the_mean_advantage(played):
     model, batch = played
     advantage = np.random.default_rng(2).normal(size=batch.size("trajectory"))
@@ -251,3 +294,43 @@ def test_a_batch_in_which_nothing_was_said_changes_nothing(played):
     bare = Batch(batch.step_of_token[:0], batch.trajectory_of_step, batch.group_of_trajectory, {})
     still = Still(model, lr=1.0)
     assert update(model, still, Clipped(), bare, PLAIN, 0) == {} and still.seen == []
+
+
+# Streams beside the main one, and what an update cannot fill.
+
+
+def test_a_stream_beside_has_its_own_tokens_and_totals(played):
+    model, batch = played
+    old = np.arange(batch.size("trajectory")) % 3 == 0
+    batch = batch.with_columns(replayed=Column.of("trajectory", old))
+    (fresh,) = fast_gradient(model, drop(batch, old))
+    (again,) = fast_gradient(model, drop(batch, ~old))
+    (both,) = fast_gradient(model, batch, objective=Clipped() + 0.5 * On("replayed", Clipped()))
+    torch.testing.assert_close(both, fresh + 0.5 * again, atol=1e-6, rtol=1e-4)
+    small = replace(PLAIN, chunk=64)
+    (pieces,) = fast_gradient(model, batch, small, Clipped() + 0.5 * On("replayed", Clipped()))
+    torch.testing.assert_close(pieces, both, atol=1e-6, rtol=1e-4)
+
+
+def drop(batch, plays):
+    """The batch with the plays unscored."""
+    advantage = batch["advantage"]
+    valid = advantage.valid & ~plays[batch.trajectory_of_step]
+    return batch.with_columns(advantage=Column("step", advantage.values, valid))
+
+
+def test_a_teacher_and_an_iteration_reach_the_objective(played):
+    model, batch = played
+    teacher = Column("token", batch["logprob"].values - 1.0, batch["logprob"].valid)
+    pull = Scheduled(KL(1.0, K2(), reference=Given("teacher_logprob")), Linear(0.0, 1.0, over=4))
+    terms = update(model, Still(model), pull, batch.with_columns(teacher_logprob=teacher), PLAIN, 0, iteration=2)
+    assert terms["kl_ref"] == pytest.approx(0.5, abs=1e-3)  # the square of one, halved
+    assert terms["kl_ref_loss"] == pytest.approx(0.25, abs=1e-3)
+
+
+def test_what_a_batch_lacks_is_named(played):
+    model, batch = played
+    with pytest.raises(ColumnError, match=r"'top'.*another objective"):
+        update(model, Still(model), Distil(), batch, PLAIN, 0)
+    assert unmet(Distil().needs, {"top"}) == ["top"]  # whatever a column is called
+    assert unmet((On("replayed", KL(0.1)) + Clipped()).needs, {"outcome"}) == ["replayed"]

@@ -2,13 +2,14 @@
 
 `learn` is REINFORCE with any credit in any `World`, scored by exact mathematics and counted in
 environment steps. How large a step is, is handed over as a value: `Plain`, `Unit` or `Adam`.
+`downhill` is the step of any objective for a policy that is a table of logits.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -19,11 +20,16 @@ from guerdon.bench.world import World
 from guerdon.credit import Credit
 from guerdon.environments import tabular
 from guerdon.errors import ShapeError
+from guerdon.objectives import Objective, Stream, Top
+
+if TYPE_CHECKING:
+    import torch
 
 Array = np.ndarray
 Facts = Callable[[Plays, Array], Mapping[str, Column]]
 
 
+@runtime_checkable
 class Stepper(Protocol):
     """From a gradient to the change of the parameters; may remember earlier ones."""
 
@@ -192,6 +198,104 @@ def single_steps(group: Array, reward: Array, **columns: Array) -> Batch:
     """
     batch = Batch.from_steps(group=group, trajectory=np.arange(len(group)), reward=reward)
     return batch.with_columns(**{name: Column.of("step", values) for name, values in columns.items()})
+
+
+@dataclass(frozen=True, eq=False)
+class Said:
+    """Tokens that a table of logits said, as an objective reads them; one entry a token, plays side by side.
+
+    Attributes:
+        key: the row of the table that each was drawn from.
+        word: which column it was.
+        old: its log-probability then.
+        advantage: its credit.
+        play: its play, from 0 on.
+        group: of each play, its prompt.
+        outcome: of each play; None where nothing reads it.
+        reference: each token's log-probability under a frozen policy, or None.
+        teacher: (tokens, words) log-probabilities of a teacher, or None.
+    """
+
+    key: Array
+    word: Array
+    old: Array
+    advantage: Array
+    play: Array
+    group: Array
+    outcome: Array | None = None
+    reference: Array | None = None
+    teacher: Array | None = None
+
+
+def draw(logits: Array, key: Array, rng: np.random.Generator) -> tuple[Array, Array]:
+    """One word from each of these rows of the table, and its log-probability."""
+    policy = tabular.softmax(logits)[key]
+    word = (rng.random((len(key), 1)) > np.cumsum(policy, 1)[:, :-1]).sum(1)
+    return word, np.log(policy[np.arange(len(key)), word])
+
+
+def downhill(objective: Objective, logits: Array, said: Said) -> Array:
+    """Minus the gradient of the loss by the table of logits, the whole sample as one batch.
+
+    Example:
+        >>> from guerdon.objectives import Reinforce
+        >>> one, ids = np.ones(1), np.zeros(1, int)
+        >>> downhill(Reinforce(), np.zeros((1, 2)), Said(ids, ids, np.log(0.5) * one, one, ids, ids))
+        array([[ 0.5, -0.5]])
+    """
+    import torch
+
+    table = torch.tensor(logits, dtype=torch.float64, requires_grad=True)
+    stream = _stream(torch.log_softmax(table, -1)[torch.from_numpy(said.key)], said)
+    loss, _ = objective(stream)
+    loss.backward()
+    return -table.grad.numpy()
+
+
+def pulls(objective: Objective, logits: Array, said: Said) -> Array:
+    """Minus the gradient of the loss by the log-probability of each token: who pulls, and how hard."""
+    import torch
+
+    rows = torch.from_numpy(np.log(tabular.softmax(logits)))[torch.from_numpy(said.key)]
+    stream = _stream(rows, said)
+    stream.logprob.requires_grad_()
+    loss, _ = objective(stream)
+    return -torch.autograd.grad(loss, stream.logprob)[0].numpy()
+
+
+def _stream(rows: torch.Tensor, said: Said) -> Stream:
+    """The tokens as an objective's stream, from the rows of log-probabilities that they were drawn from."""
+    import torch
+
+    def tensor(x: Array | None) -> torch.Tensor | None:
+        return None if x is None else torch.from_numpy(np.ascontiguousarray(x))
+
+    logprob = rows.gather(1, tensor(said.word)[:, None])[:, 0]
+    return Stream.of(
+        logprob, tensor(said.old), tensor(said.advantage), torch.arange(len(rows)), tensor(said.play),
+        entropy=-(rows.exp() * rows).sum(1), ref_logprob=tensor(said.reference), outcome=tensor(said.outcome),
+        group=tensor(said.group), top=None if said.teacher is None else Top(rows, tensor(said.teacher)),
+    )  # fmt: skip
+
+
+def at_level(level: float, along: Array, value: Array) -> float:
+    """What `value` was when `along` first reached a level, on the line between two readings; the last if never.
+
+    Example:
+        >>> at_level(0.5, np.array([0.0, 0.4, 0.6]), np.array([9.0, 8.0, 6.0]))
+        7.0
+    """
+    there = np.nonzero(along >= level)[0]
+    if not len(there) or there[0] == 0:
+        return float(value[there[0] if len(there) else -1])
+    i = there[0]
+    return float(value[i - 1] + (level - along[i - 1]) / (along[i] - along[i - 1]) * (value[i] - value[i - 1]))
+
+
+def cosine(a: Array, b: Array) -> float:
+    """The cosine of the angle between two arrays; 0 where one is zero."""
+    size = float(np.linalg.norm(a) * np.linalg.norm(b))
+    return float(np.sum(a * b)) / size if size > 0 else 0.0
 
 
 def plays_of_length(group: Array, length: Array) -> tuple[Array, Array, Array]:

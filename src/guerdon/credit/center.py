@@ -14,7 +14,6 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from guerdon import segments
-from guerdon.batch import everywhere
 from guerdon.errors import ShapeError, UnscoredError
 
 Array = np.ndarray
@@ -48,10 +47,11 @@ class Mean:
         self, x: Float[Array, "n"], votes: Float[Array, "n"], bucket: Int[Array, "n"], owner: Int[Array, "n"] | None
     ) -> tuple[Float[Array, "n"], Bool[Array, "n"]]:
         """The mean; an item is alone where no item but itself votes."""
-        weight = np.bincount(bucket, votes)
-        mean = np.bincount(bucket, votes * x) / np.where(weight > 0, weight, 1.0)
         voter = votes > 0
-        return mean[bucket], np.bincount(bucket, voter)[bucket] > voter
+        weight = np.bincount(bucket, votes)
+        voters = weight if (voter == votes).all() else np.bincount(bucket, voter)
+        mean = np.bincount(bucket, votes * x) / np.where(weight > 0, weight, 1.0)
+        return mean.take(bucket), voters.take(bucket) > voter
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,8 @@ class Others:
         own = None if owner is None else segments.joint(bucket, owner)
 
         def others(values: Array) -> Array:
-            mine = values if own is None else np.bincount(own, values)[own]
-            return np.bincount(bucket, values)[bucket] - mine
+            mine = values if own is None else np.bincount(own, values).take(own)
+            return np.bincount(bucket, values).take(bucket) - mine
 
         speaks = others((votes > 0).astype(np.float64)) > 0
         return others(votes * x) / np.where(speaks, others(votes), 1.0), speaks
@@ -177,9 +177,10 @@ class Std:
     def __call__(self, x: Float[Array, "n"], votes: Float[Array, "n"], bucket: Int[Array, "n"]) -> Float[Array, "n"]:
         """1 / (s + eps) of each item's bucket."""
         weight, square = _squares(x, votes, bucket)
-        free = weight - np.bincount(bucket, votes * votes) / weight
+        squares = votes * votes
+        free = weight - (1.0 if (squares == votes).all() else np.bincount(bucket, squares) / weight)
         spread = np.sqrt(square / np.where(free > 0, free, 1.0))
-        return np.where(spread > 0, 1.0 / (np.where(spread > 0, spread, 1.0) + self.eps), 0.0)[bucket]
+        return np.where(spread > 0, 1.0 / (np.where(spread > 0, spread, 1.0) + self.eps), 0.0).take(bucket)
 
 
 @dataclass(frozen=True)
@@ -204,14 +205,14 @@ class Rms:
         """1 / (s + eps) of each item's bucket."""
         weight, square = _squares(x, votes, bucket)
         spread = np.sqrt(square / weight)
-        return np.where(spread > 0, 1.0 / (np.where(spread > 0, spread, 1.0) + self.eps), 0.0)[bucket]
+        return np.where(spread > 0, 1.0 / (np.where(spread > 0, spread, 1.0) + self.eps), 0.0).take(bucket)
 
 
 def _squares(x: Array, votes: Array, bucket: Array) -> tuple[Array, Array]:
     """The weight of each bucket, 1 where nobody votes, and the weighted sum of squares around its mean."""
     weight = np.bincount(bucket, votes)
     weight = np.where(weight > 0, weight, 1.0)
-    away = x - (np.bincount(bucket, votes * x) / weight)[bucket]
+    away = x - (np.bincount(bucket, votes * x) / weight).take(bucket)
     return weight, np.bincount(bucket, votes * away * away)
 
 
@@ -284,14 +285,15 @@ def in_buckets(
 ) -> Array:
     """`center` where the buckets are numbered already, from 0 and without a gap."""
     x = np.asarray(x, np.float64)
-    valid = everywhere(len(x)) if valid is None else np.asarray(valid, bool)
+    valid = np.ones(len(x), bool) if valid is None else np.asarray(valid, bool)
     weight = None if weight is None else np.asarray(weight, np.float64)
     _check(x, bucket, valid, weight, owner)
     votes = valid.astype(np.float64) if weight is None else np.where(valid, weight, 0.0)
-    # Measured from the bucket's lowest vote, so that a bucket that agrees is zero to the last bit.
-    voter = votes > 0
-    low = segments.minimum(x if voter.all() else np.where(voter, x, np.inf), bucket)
-    above = _minus(x, np.where(low < np.inf, low, 0.0)[bucket], valid)
+    # Measured from one of the bucket's votes, the last, so that a bucket that agrees is zero to the last bit.
+    voter, vote = votes > 0, np.zeros(int(bucket.max(initial=-1)) + 1)
+    at, of = (bucket, x) if voter.all() else (bucket[voter], x[voter])
+    vote[at] = of
+    above = _minus(x, vote.take(bucket), valid)
     reference, speaks = baseline(above, votes, bucket, owner)
     away = _minus(above, reference, valid & speaks)
     return away if scale is None else away * scale(above, votes, bucket)
@@ -314,5 +316,5 @@ def _check(x: Array, by: Array, valid: Array, weight: Array | None, owner: Array
             f"center: x is not finite at {bad[:5].tolist()}; an item without a score is not a zero; "
             "say which items are scored with valid="
         )
-    if weight is not None and (not (weight >= 0).all() or not np.isfinite(weight).all()):
+    if weight is not None and not 0 <= weight.min(initial=0) <= weight.max(initial=0) < np.inf:
         raise ShapeError("center: a weight is negative or not finite; a vote is 0 or more; use 0 for no vote")

@@ -211,7 +211,8 @@ def positive_part(credit: Credit) -> Credit:
 
 def _length(batch: Batch) -> Column:
     if batch.size("token") and all_sampled(batch):
-        return Column.of("trajectory", batch.counts("token", "trajectory").astype(np.float64))
+        length = batch.counts("token", "trajectory").astype(np.float64)
+        return Column("trajectory", length, np.ones(len(length), bool))
     tokens = segments.total(tokens_of_step(batch), batch.trajectory_of_step, batch.size("trajectory"))
     return Column.of("trajectory", tokens)
 
@@ -255,9 +256,9 @@ def in_company(batch: Batch, owner: Array, comparable: Array) -> Array:
     A group of one says nothing, even where its one play passes a state twice.
     """
     plays = np.zeros(batch.size("trajectory"), bool)
-    plays[owner[comparable]] = True
+    plays[owner if comparable.all() else owner[comparable]] = True
     count = segments.total(plays.astype(np.float64), batch.group_of_trajectory, batch.size("group"))
-    return count[batch.group_of_trajectory[owner]] > 1
+    return (count > 1)[batch.group_of_trajectory][owner]
 
 
 def _warn_if_cancelled(
@@ -282,5 +283,5 @@ def _warn_if_cancelled(
             f"centred: {signal.name!r} is an affine map of the fact {signal.affine_of!r} in each group under a scale; "
             "the scale cancels the map, so it has no effect; drop the map or the scale, or modulate the credit by it",
             IdleWarning,
-            stacklevel=3,
+            stacklevel=4,  # the line that calls the credit
         )

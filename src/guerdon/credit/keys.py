@@ -76,7 +76,8 @@ class Named:
         if self.within:
             return batch.index("group", at=level), np.ones(batch.size(level), bool)
         column = batch.lift(batch[self.column], level)
-        return np.where(column.valid, Batch.key(column.values), 0), np.asarray(column.valid, bool)
+        ids = Batch.key(column.values)
+        return ids if column.whole else np.where(column.valid, ids, 0), np.asarray(column.valid, bool)
 
 
 @dataclass(frozen=True)
@@ -192,5 +193,7 @@ def bucket_of(batch: Batch, keys: Keys, level: Level) -> tuple[Int[Array, "n"], 
         array([0, 1])
     """
     found = [key(batch, level) for key in keys_of(keys)]
-    known = np.logical_and.reduce([valid for _, valid in found])
+    known = found[0][1]
+    for _, valid in found[1:]:
+        known = known & valid
     return segments.joint(*(ids for ids, _ in found)), known

@@ -167,7 +167,7 @@ def tokens_of_step(batch: Batch) -> Float[Array, "steps"]:
 
 def all_sampled(batch: Batch) -> bool:
     """Whether the model sampled every token of the batch, as where the batch does not say."""
-    return "sampled" not in batch or bool(batch["sampled"].valid.all() and np.asarray(batch["sampled"].values).all())
+    return "sampled" not in batch or batch["sampled"].always
 
 
 def min_form_of(signal: Signal, form: Form) -> Credit:

@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from guerdon import segments
 from guerdon.batch import Batch, Column
-from guerdon.credit.base import Credit, scored
+from guerdon.credit.base import Credit, at_one_level, scored
 from guerdon.errors import ShapeError
 from guerdon.rewards.term import Term, fact, failed, floats
 
@@ -152,6 +152,25 @@ def attributed(credit: Credit) -> Credit:
         return scored(Column(column.level, column.filled(0.0) * share[group[play]], column.valid))
 
     return Credit(f"attributed({credit.name})", assign, credit.compares | {"group"}, credit.needs)
+
+
+def either(credit: Credit, fallback: Credit) -> Credit:
+    """The first credit where it is scored, else the second: plays of two kinds, each judged in its own way.
+
+    Example:
+        >>> from guerdon.credit import step_term
+        >>> batch = Batch.from_steps(group=[0, 0], trajectory=[0, 1], reward=[1.0, None], terminated=[False, True])
+        >>> either(step_term(fact("reward")), step_term(fact("terminated")))(batch).values
+        array([1., 1.])
+    """
+
+    def assign(batch: Batch) -> Column:
+        first, second = at_one_level(batch, [credit(batch), fallback(batch)])
+        values = np.where(first.valid, first.values, second.values)
+        return scored(Column(first.level, values, np.asarray(first.valid | second.valid, bool)))
+
+    needs = tuple(dict.fromkeys((*credit.needs, *fallback.needs)))
+    return Credit(f"{credit.name}, else {fallback.name}", assign, credit.compares | fallback.compares, needs)
 
 
 def _counting(batch: Batch, signal: Term, fresh: Term | None) -> tuple[Array, Array]:

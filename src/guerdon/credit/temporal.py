@@ -48,7 +48,7 @@ def gae(
         lam: 0 trusts the critic alone, 1 the rewards alone (less the value as a baseline).
 
     Returns:
-        One advantage per step.
+        One advantage per step: surprises in the precision of what is given, their sum in doubles.
 
     Example:
         >>> gae(np.array([0.0, 1.0]), np.array([0.5, 0.5]), np.array([0.5, 0.0]), np.zeros(2, int), 1.0, 1.0)
@@ -58,9 +58,7 @@ def gae(
         Schulman et al., High-Dimensional Continuous Control Using Generalized Advantage
         Estimation, 2015, arXiv:1506.02438, equation 16.
     """
-    # In the precision of what is given: a surprise is then off by no more than the inputs are. Sums are in doubles.
-    kind = np.result_type(np.asarray(reward), np.asarray(value), np.asarray(next_value), np.float32)
-    surprise = np.multiply(next_value, gamma, dtype=kind)
+    surprise = np.multiply(next_value, gamma, dtype=np.result_type(reward, value, next_value, np.float32))
     surprise += reward
     surprise -= value
     return segments.scan_back(surprise, gamma * lam, trajectory, overwrite=True)

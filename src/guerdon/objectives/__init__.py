@@ -35,19 +35,21 @@ from guerdon.objectives.reduce import ConstantCount, ConstantLength, Reduce, Seq
 from guerdon.objectives.regress import Advantage, AdvantageWeighted, Outcome, Regress, StepProduct, class_balance
 from guerdon.objectives.regularise import K1, K2, K3, KL, Entropy, Fixed, Forward, Given, Tempered
 from guerdon.objectives.schedule import After, Always, Cosine, Linear, Scheduled
+from guerdon.objectives.selection import Absolute, BandCovariance, Only, Selection, TopCovariance
 from guerdon.objectives.soft import SoftClipped
 from guerdon.objectives.stream import Pairs, Stream, Top
 from guerdon.objectives.surrogate import Clipped, Reinforce
 
 __all__ = [
-    "K1", "K2", "K3", "KL", "Advantage", "AdvantageWeighted", "After", "Alike", "Always", "Anchored",
-    "BestAgainstWorst", "BinaryKL", "Bounded", "BySign", "Chosen", "Circle", "Classified", "Clipped", "ConstantCount",
-    "ConstantLength", "Cosine", "Distance", "Distil", "Entropy", "Fixed", "Forward", "ForwardKL", "FromTeacher",
-    "Gamma", "GeometricRatio", "Given", "Guided", "Imitate", "ImitateBest", "ImplicitCritic", "JensenShannon", "Joint",
-    "Likelihood", "Linear", "Listed", "LogProbability", "MeanProbability", "Measured", "Mixture", "Objective", "On",
-    "Operators", "Outcome", "PairClipped", "Pairs", "PlayMean", "PlayTotal", "Preference", "Probability", "Ratio",
-    "Reduce", "Regress", "Reinforce", "Renormalised", "ReverseKL", "Same", "Scaled", "Scheduled", "Separate",
-    "SequenceMean", "SequenceProduct", "SequenceRatio", "Singly", "SoftClipped", "SoftLabel", "StepMean", "StepProduct",
-    "StepRatio", "Stream", "Sum", "Tempered", "TokenGradient", "TokenMean", "TokenRatio", "TokenRegularised", "Top",
-    "TotalVariation", "Weight", "Winner", "WithTail", "Within", "class_balance",
+    "K1", "K2", "K3", "KL", "Absolute", "Advantage", "AdvantageWeighted", "After", "Alike", "Always", "Anchored",
+    "BandCovariance", "BestAgainstWorst", "BinaryKL", "Bounded", "BySign", "Chosen", "Circle", "Classified", "Clipped",
+    "ConstantCount", "ConstantLength", "Cosine", "Distance", "Distil", "Entropy", "Fixed", "Forward", "ForwardKL",
+    "FromTeacher", "Gamma", "GeometricRatio", "Given", "Guided", "Imitate", "ImitateBest", "ImplicitCritic",
+    "JensenShannon", "Joint", "Likelihood", "Linear", "Listed", "LogProbability", "MeanProbability", "Measured",
+    "Mixture", "Objective", "On", "Only", "Operators", "Outcome", "PairClipped", "Pairs", "PlayMean", "PlayTotal",
+    "Preference", "Probability", "Ratio", "Reduce", "Regress", "Reinforce", "Renormalised", "ReverseKL", "Same",
+    "Scaled", "Scheduled", "Selection", "Separate", "SequenceMean", "SequenceProduct", "SequenceRatio", "Singly",
+    "SoftClipped", "SoftLabel", "StepMean", "StepProduct", "StepRatio", "Stream", "Sum", "Tempered", "TokenGradient",
+    "TokenMean", "TokenRatio", "TokenRegularised", "Top", "TopCovariance", "TotalVariation", "Weight", "Winner",
+    "WithTail", "Within", "class_balance",
 ]  # fmt: skip

@@ -55,9 +55,10 @@ class Separate:
 class Joint:
     """One clip on what the update moves, the quotient of the two ratios.
 
-        s = clipped(r[first] / r[second], A)
+        s = min(r[better] / r[other], 1 + high) * |A|
 
-    The pairwise gradient at ratio 1; off policy it is biased.
+    The pairwise gradient at ratio 1; off policy it is biased. The quotient is that of the preferred play over the
+    other, so that it does not matter which is listed first, and `low` never binds.
 
     Example:
         >>> import torch
@@ -71,7 +72,7 @@ class Joint:
         self, log_ratio: torch.Tensor, chosen: Chosen, advantage: torch.Tensor, low: float, high: float
     ) -> torch.Tensor:
         apart = log_ratio.index_select(0, chosen.first) - log_ratio.index_select(0, chosen.second)
-        return clipped(apart.clamp(-FAR, FAR).exp(), advantage, low, high)
+        return clipped((advantage.sign() * apart).clamp(-FAR, FAR).exp(), advantage.abs(), low, high)
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ class StepRatio:
         return "step"
 
     def __call__(self, stream: Stream) -> torch.Tensor:
-        return broadcast_mean(stream.log_ratio(), stream, stream.step, len(per_step(stream, "StepRatio")))
+        return broadcast_mean(stream.log_ratio(), stream, stream.step, per_step(stream, "StepRatio"))
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class SequenceRatio:
         return "sequence"
 
     def __call__(self, stream: Stream) -> torch.Tensor:
-        return broadcast_mean(stream.log_ratio(), stream, stream.sequence, len(stream.tokens_of_sequence))
+        return broadcast_mean(stream.log_ratio(), stream, stream.sequence, stream.tokens_of_sequence)
 
 
 @dataclass(frozen=True)
@@ -200,7 +200,7 @@ class GeometricRatio:
     def __call__(self, stream: Stream) -> torch.Tensor:
         x, sign = stream.log_ratio(), stream.clean(stream.advantage.detach()).sign()
         held = sign * (sign * x).minimum(sign * x.clamp(-self.low, self.high))
-        return broadcast_mean(held, stream, stream.sequence, len(stream.tokens_of_sequence))
+        return broadcast_mean(held, stream, stream.sequence, stream.tokens_of_sequence)
 
 
 @dataclass(frozen=True)
@@ -238,9 +238,16 @@ class TokenGradient:
         return self.ratio(stream).detach() + (logprob - logprob.detach())
 
 
-def broadcast_mean(x: torch.Tensor, stream: Stream, ids: torch.Tensor, n: int) -> torch.Tensor:
-    """The mean of `x` over the kept tokens of each of the ids 0..n-1, back on their tokens."""
-    one = stream.clean(x.detach().new_ones(len(x)))
-    total = x.new_zeros(n).index_add(0, ids, x)
-    count = one.new_zeros(n).index_add(0, ids, one).clamp(min=1)
-    return (total / count).index_select(0, ids)
+def broadcast_mean(x: torch.Tensor, stream: Stream, ids: torch.Tensor, totals: torch.Tensor) -> torch.Tensor:
+    """The mean of `x` over the kept tokens of each id, back on their tokens.
+
+    Args:
+        totals: how many tokens of each id the whole optimiser step has.
+    """
+    total = x.new_zeros(len(totals)).index_add(0, ids, x)
+    if stream.weight is None and len(x) == stream.tokens:
+        count = totals.to(x.dtype)  # all of the step is here, so nothing is left to count
+    else:
+        one = stream.clean(x.detach().new_ones(len(x)))
+        count = one.new_zeros(len(totals)).index_add(0, ids, one)
+    return (total / count.clamp(min=1)).index_select(0, ids)

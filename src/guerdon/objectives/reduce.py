@@ -155,7 +155,7 @@ class ConstantCount:
         0.5
     """
 
-    count: float
+    count: float | int
 
     def __post_init__(self) -> None:
         if not self.count > 0:

@@ -115,11 +115,12 @@ class Clipped(Surrogate):
     def __call__(self, stream: Stream) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         advantage = stream.clean(stream.advantage.detach())
         ratio = self.ratio(stream).clamp(-FAR, FAR).exp()
-        free, held = ratio * advantage, ratio.clamp(1 - self.low, 1 + self.high) * advantage
-        gain = free.minimum(held)
+        free, held = ratio * advantage, ratio.detach().clamp(1 - self.low, 1 + self.high) * advantage
+        binds = held < free  # where it does the gain is a constant, so nothing is kept for a gradient there
+        gain = held.where(binds, free)
         terms = {
-            self._named("ratio_clipped"): stream.token_mean((held < free).to(free.dtype)),
-            self._named("kl_old"): stream.token_mean(k3(stream.log_ratio().detach())),
+            self._named("ratio_clipped"): stream.token_mean(binds.to(free.dtype)),
+            self._named("kl_old"): drift(stream),
         }
         if self.dual is not None:
             floor = self.dual * advantage
@@ -190,8 +191,21 @@ class Reinforce(Surrogate):
             self.name: loss.detach(),
             self._named("weight"): stream.token_mean(weight),
             self._named("ratio_clipped"): stream.token_mean((weight != log_ratio.exp()).to(weight.dtype)),
-            self._named("kl_old"): stream.token_mean(k3(stream.log_ratio().detach())),
+            self._named("kl_old"): drift(stream),
         }
+
+
+def drift(stream: Stream) -> torch.Tensor:
+    """The mean of `k3` over tokens, for reports: how far the policy is from the one that sampled.
+
+    Example:
+        >>> import torch
+        >>> new, ids = torch.tensor([0.0, 1.0]), torch.tensor([0, 0])
+        >>> round(float(drift(Stream.of(new, torch.zeros(2), torch.ones(2), ids, ids))), 4)
+        0.3591
+    """
+    x = stream.log_ratio().detach().clamp(-FAR, FAR)
+    return stream.token_mean(x.expm1().sub_(x))  # in place: half of the time is memory
 
 
 def k3(log_ratio: torch.Tensor) -> torch.Tensor:

@@ -11,18 +11,45 @@ from __future__ import annotations
 from dataclasses import replace
 
 from guerdon.batch import Batch
+from guerdon.rewards.actions import mean_where
+from guerdon.rewards.bounded import Sigmoid, Tanh, against_references, in_range, in_units, squashed
 from guerdon.rewards.groups import group_mean, group_percentile, group_std
+from guerdon.rewards.idle import IdleWarning, warn_of_idle, watch
+from guerdon.rewards.length import excess, information_gain, overlong
+from guerdon.rewards.noise import appealed, backward, forward
+from guerdon.rewards.paths import record, repeated, worst_so_far
 from guerdon.rewards.potential import interpolated, potential
-from guerdon.rewards.shaping import affine, backward_delta, clip, delta, gate, otherwise, tiers, unfailed
+from guerdon.rewards.shaping import (
+    affine,
+    backward_delta,
+    clip,
+    delta,
+    gate,
+    otherwise,
+    product,
+    root,
+    slopes,
+    tiers,
+    unfailed,
+)
 from guerdon.rewards.spread import Weights, only_last, rising, rising_sigmoid, spread, uniform, weighted_mean
 from guerdon.rewards.term import Term, at_end, broadcast, fact, final, mean, total
 from guerdon.rewards.votes import Intersection, Majority, Share, Vote, thoughts, verdict
+from guerdon.rewards.weights import anchored, annealed, difficulty, synergy, weighted
 
 __all__ = [  # noqa: RUF022  (by module)
     # term
     "Term", "at_end", "broadcast", "fact", "final", "mean", "reward", "total",
     # shaping
-    "affine", "backward_delta", "clip", "delta", "gate", "otherwise", "tiers", "unfailed",
+    "affine", "backward_delta", "clip", "delta", "gate", "otherwise", "product", "root", "slopes", "tiers", "unfailed",
+    # bounded
+    "Sigmoid", "Tanh", "against_references", "in_range", "in_units", "squashed",
+    # actions, paths, length
+    "excess", "information_gain", "mean_where", "overlong", "record", "repeated", "worst_so_far",
+    # weights, noise
+    "anchored", "annealed", "appealed", "backward", "difficulty", "forward", "synergy", "weighted",
+    # idle
+    "IdleWarning", "warn_of_idle", "watch",
     # potential
     "interpolated", "potential",
     # spread

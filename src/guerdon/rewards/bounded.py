@@ -151,7 +151,7 @@ def against_references(score: Term, references: str, squash: Squash = SIGMOID) -
     return Term(f"{score.name} against {references}", stand, score.observers)
 
 
-def log_sigmoid_above(score: Term, references: str, q: float = 0.85, eps: float = 1e-5) -> Term:
+def log_sigmoid_above(score: Term, references: str, q: Real = 0.85, eps: Real = 1e-5) -> Term:
     """log sigmoid(score - b), b the q-quantile of a normal with the references' mean and spread.
 
         b = mean + z(q) * (s + eps),   s with the count less one
@@ -295,7 +295,7 @@ def between_quantiles(term: Term, low: Real = 0.05, high: Real = 0.95) -> Term:
     return Term(f"between_quantiles({term.name})", place, term.observers)
 
 
-def rivals(score: Term, references: str, moments: Moments, ceiling: float = 0.0, late: float = 3.0) -> dict[str, Term]:
+def rivals(score: Term, references: str, moments: Moments, ceiling: Real = 0.0, late: Real = 3.0) -> dict[str, Term]:
     """The nine shapings that PAR is compared with, by name, of one score and its references.
 
         ceil      min(score, ceiling)

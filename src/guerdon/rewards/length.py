@@ -53,7 +53,7 @@ def excess(length: Term, limit: Real, rate: Real) -> Term:
 
     def over(batch: Batch) -> Column:
         column = length(batch)
-        return floats(column, -rate * np.maximum(column.filled(limit) - limit, 0.0), column.valid)
+        return floats(column, -rate * np.maximum(column.filled(float(limit)) - limit, 0.0), column.valid)
 
     return Term(f"excess({length.name})", over, length.observers)
 

@@ -130,7 +130,8 @@ def fact(what: str | Observer) -> Term:
 def floats(like: Column, values: Array, valid: Array, level: Level | None = None) -> Column:
     """A column of floats without parts, NaN where it is missing, so that a forgotten mask shows."""
     valid = np.asarray(valid, bool)
-    return Column(level or like.level, values if valid.all() else np.where(valid, values, np.nan), valid)
+    whole = like.whole if valid is like.valid else valid.all()
+    return Column(level or like.level, values if whole else np.where(valid, values, np.nan), valid)
 
 
 def add_up(parts: Iterable[Part]) -> Column:

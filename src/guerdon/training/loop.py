@@ -100,8 +100,9 @@ def learn(run: Run, batch: Batch) -> dict[str, float]:
     run.batch = batch
     with run.precision():
         metrics = update(
-            run.policy.model, run.optimizer, run.objective, batch, run.config, seed, run.reference, run.workers, longest
-        )
+            run.policy.model, run.optimizer, run.objective, batch, run.config, seed, run.reference, run.workers,
+            longest, run.iteration,
+        )  # fmt: skip
     if run.critic:
         metrics |= run.critic.fit(batch, run.workers)
     run.policy.forget()

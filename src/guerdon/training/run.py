@@ -25,7 +25,7 @@ from guerdon.batch import Batch
 from guerdon.environments.base import Family, Seen
 from guerdon.environments.vector import Vector
 from guerdon.environments.vector import of as vector_of
-from guerdon.errors import DivergedError, RunFolderError
+from guerdon.errors import ColumnError, DivergedError, RunFolderError
 from guerdon.objectives import KL, Entropy
 from guerdon.policies import LanguagePolicy, LastState, WholeHistory, load, small
 from guerdon.recipes import Recipe, require
@@ -35,6 +35,7 @@ from guerdon.training import checkpoints
 from guerdon.training.board import Board
 from guerdon.training.config import Config
 from guerdon.training.critic import ValueModel
+from guerdon.training.update import unmet
 from guerdon.training.workers import Workers
 
 DRAW, SAMPLE, SPLIT, TEST, WARM = range(5)  # what a random stream of an iteration is for
@@ -179,7 +180,7 @@ class Run:
                 f"train: {self.folder} holds files that are not a run of Guerdon; an empty folder is needed; "
                 "give another --out"
             )
-        require(self.recipe, self.columns())
+        self._can_train()
         program = "guerdon" if Path(sys.argv[0]).stem in ("guerdon", "__main__") else sys.argv[0]
         about = {**self.about, "command": shlex.join([program, *sys.argv[1:]])}
         store.write_json(
@@ -208,6 +209,17 @@ class Run:
         named = {"state": seen.state, "next_state": seen.state, "reward": seen.reward}
         observed = {observer.name for observer in self.recipe.reward.observers}
         return STANDARD | observed | set(seen.facts) | {name for name, value in named.items() if value is not None}
+
+    def _can_train(self) -> None:
+        """Raises ColumnError, before the first rollout, unless credit and objective have all that they read."""
+        columns = self.columns()
+        require(self.recipe, columns)
+        lacking = unmet(self.objective.needs, columns)
+        if lacking and columns != set(self.recipe.needs):  # where the first play failed nothing is known of columns
+            raise ColumnError(
+                f"recipe {self.recipe.name}: its objective reads {', '.join(map(repr, lacking))}, which neither this "
+                "trainer nor the environment has; a host that fills it is needed; choose another recipe or objective"
+            )
 
     def _same(self, other: Mapping[str, Any]) -> None:
         changed = [k for k, v in self.identity.items() if _plain(other.get(k)) != _plain(v)]
