@@ -16,8 +16,17 @@ def test_the_command_prints_json_and_a_table():
     assert "verl grpo_vectorized" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
+@pytest.mark.slow
+def test_losses_are_a_run_of_their_own():
+    pytest.importorskip("verl")
+    pytest.importorskip("trl")
+    command = [sys.executable, "-m", "guerdon", "bench", "speed", "--losses", "--small", "--json"]
+    rows = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert {row["beside"] for row in rows} == {"verl", "TRL"}
+
+
 def test_its_options_are_said():
     done = subprocess.run(
         [sys.executable, "-m", "guerdon", "bench", "speed", "--help"], capture_output=True, text=True, check=True
     )
-    assert "--small" in done.stdout and "--json" in done.stdout
+    assert all(option in done.stdout for option in ("--small", "--losses", "--json"))

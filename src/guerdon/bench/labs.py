@@ -102,11 +102,11 @@ class Curve:
     score: Array
     logits: Array
 
-    def final(self, share: float = 0.1) -> Array:
+    def final(self, share: float = 0.1) -> Array | float:
         """The mean score over the last share of the budget."""
         return self.score[self.steps >= (1 - share) * self.steps[-1]].mean(0)
 
-    def area(self) -> Array:
+    def area(self) -> Array | float:
         """The mean score over the steps spent: early learning counts."""
         return (
             self.score.mean(0) if self.steps[-1] == 0 else np.trapezoid(self.score, self.steps, axis=0) / self.steps[-1]

@@ -16,7 +16,7 @@ from guerdon.recipes import fapo
 PARTS, WAYS = 4, 4  # a chain of parts, each with one right way of doing it among several
 GUESS = WAYS  # and at every part the rest may be guessed
 LUCK = 0.1 + 0.15 * np.arange(PARTS + 1)  # the more is done, the likelier a guess is right
-GROUPS, PLAYS, UPDATES, RATE, RUNS = 8, 8, 300, 1.0, 5
+GROUPS, PLAYS, UPDATES, RATE, RUNS = 8, 8, 300, 1.0, 3
 CLEAN_SHARE = np.array([0.1, 0.3, 0.45, 0.55, 0.7, 0.9])  # groups whose sign change is looked at
 Array = np.ndarray
 Rule = Callable[[float], Credit]  # from the share of training that is over

@@ -128,7 +128,7 @@ def run(seed: int, effort: Effort) -> Result:
         f"ones pay {WORTH:g}. Exact optima whose mean reward is {LEVEL:g}, since coefficients of different KLs compare "
         "with nothing; then training on drawn answers with the losses as published, at that of four coefficients "
         "which ends nearest to that reward. The published estimator is differentiated as it stands; `K3` has the "
-        "gradient of the forward KL, `K2` that of the reverse. Holds if pass@k is above that of the reverse KL in both.",
+        "gradient of the forward KL, `K2` that of the reverse. Holds if pass@k is above that of the reverse in both.",
     )  # fmt: skip
 
 
