@@ -166,7 +166,7 @@ def test_no_steps_make_no_subset():
 
 def test_features_are_rows_of_numbers_per_step():
     batch = Batch.from_steps(group=[0], trajectory=[0], reward=[0.0])
-    with pytest.raises(ColumnError, match="by_features: .* two dimensions"):
+    with pytest.raises(ColumnError, match=r"by_features: .* two dimensions"):
         by_features(OUTCOME, "reward")(batch)
     with pytest.raises(ColumnError, match="'features'"):
         by_features(OUTCOME)(batch)

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from guerdon.batch import Batch, Column
 from guerdon.credit import gae, gae_of, known_to_go, next_values, step_term, to_go, to_go_of
 from guerdon.credit.clocks import Every, PerSegment, PerToken
-from guerdon.credit.temporal import lambda_of, lambda_return, least, n_step, n_step_of, over_value
+from guerdon.credit.compare import less
+from guerdon.credit.temporal import lambda_of, lambda_return, least, n_step, n_step_of
 from guerdon.errors import ColumnError, LevelError, ShapeError
 from guerdon.rewards import at_end, fact
 from strategies import ragged_batches
@@ -251,7 +252,7 @@ def test_gae_of_tokens_agrees_with_verl():
 
 @given(ragged_batches())
 def test_the_lower_twins_are_compared(batch):
-    a = over_value(least("q_values"), least("values"))(batch)
+    a = less(least("q_values"), least("values"), compares=("critic",))(batch)
     q, v = batch["q_values"], batch["values"]
     known = q.valid & v.valid & ~batch["failed"].values[batch.trajectory_of_step]
     expected = [min(q.values[t]) - min(v.values[t]) if known[t] else 0.0 for t in range(len(known))]
@@ -260,7 +261,7 @@ def test_the_lower_twins_are_compared(batch):
 
 
 def test_q_less_v_says_that_it_has_a_critic():
-    assert over_value(least("q_values"), least("values")).compares == {"critic"}
+    assert less(least("q_values"), least("values"), compares=("critic",)).compares == {"critic"}
 
 
 # Bad input.

@@ -48,7 +48,6 @@ from guerdon.credit.temporal import (
     n_step,
     n_step_of,
     next_values,
-    over_value,
     to_go_of,
 )
 from guerdon.credit.tokens import token_mean, token_share
@@ -77,7 +76,7 @@ __all__ = [  # noqa: RUF022  (by module, in the order of a sentence about credit
     "LENGTH", "centred", "less", "per_batch_std", "positive_part", "ranked", "whitened",
     # temporal
     "gae", "gae_of", "known_to_go", "lambda_of", "lambda_return", "least", "n_step", "n_step_of", "next_values",
-    "over_value", "to_go", "to_go_of",
+    "to_go", "to_go_of",
     # clocks
     "Clock", "Every", "PerSegment", "PerStep", "PerToken", "tick_end",
     # minform

@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float, Int
 
 from guerdon import segments
 from guerdon.batch import Batch, Column
-from guerdon.credit.base import Credit, Signal, compares_of, need_steps, needs_of, on_steps, scored
+from guerdon.credit.base import Credit, Signal, compares_of, need_steps, needs_of, scored
 from guerdon.credit.clocks import Clock, PerStep, Ticks
 from guerdon.errors import ColumnError, LevelError, ShapeError
 from guerdon.rewards.term import Term, failed, floats
@@ -268,33 +268,6 @@ def lambda_of(signal: Signal, gamma: float, lam: float, clock: Clock = STEP) -> 
         return told.onto_items(batch, values, known_to_go(told.known & told.after_valued, play))
 
     return _against_critic("lambda", signal, clock, assign)
-
-
-def over_value(action_value: Term, value: Term) -> Credit:
-    """What the action was worth above the state that it was taken in, as two critics say: A = Q - V.
-
-    Args:
-        action_value: Q of each step's state and action; `least(column)` for the lower of twins.
-        value: V of the state before the action.
-
-    Returns:
-        A credit that compares with "critic". Missing where either is, and in a play that failed.
-
-    Example:
-        >>> from guerdon.batch import Column
-        >>> batch = Batch.from_steps(group=[0], trajectory=[0], reward=[0.0])
-        >>> twins = {"q_values": [[1.0, 0.5]], "values": [[0.25, 0.75]]}
-        >>> batch = batch.with_columns(**{name: Column.of("step", np.array(v)) for name, v in twins.items()})
-        >>> over_value(least("q_values"), least("values"))(batch).values
-        array([0.25])
-    """
-
-    def assign(batch: Batch) -> Column:
-        column = on_steps(batch, (action_value - value)(batch))
-        broke = failed(batch)[batch.index("trajectory", at=column.level)]
-        return scored(Column(column.level, column.values, column.valid & ~broke))
-
-    return Credit(f"{action_value.name} - {value.name}", assign, frozenset({"critic"}))
 
 
 def least(column: str) -> Term:

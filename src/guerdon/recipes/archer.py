@@ -4,7 +4,7 @@ Paper       Zhou et al., ArCHer: Training Language Model Agents via Hierarchical
             arXiv:2402.19446.
 Idea        Off-policy critics at the level of turns learn from few plays; the policy of tokens then
             needs no rollout of its own.
-Composes    over_value(least("q_values"), least("values")).
+Composes    less(least("q_values"), least("values")).
 
 Symbols     Q[1], Q[2]   twin critics of an utterance: the columns of `q_values`
             V[1], V[2]   twin critics of the state before it: the columns of `values`
@@ -26,7 +26,7 @@ Example (the critics agree that the first turn added a quarter at least):
     array([0.25, 0.  ])
 """
 
-from guerdon.credit import Credit, least, over_value, shuffled
+from guerdon.credit import Credit, least, less, shuffled
 from guerdon.recipes import ppo, rloo
 from guerdon.recipes.base import Number, Recipe, with_control
 from guerdon.rewards import Term, fact
@@ -38,7 +38,7 @@ Q, V = least("q_values"), least("values")
 
 def credit(action_value: Term = Q, value: Term = V) -> Credit:
     """The advantage of other critics, such as one of the twins alone."""
-    return over_value(action_value, value)
+    return less(action_value, value, compares=("critic",))
 
 
 RECIPE = with_control(
