@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import cos, pi
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from guerdon.objectives.base import Objective, Operators, Unit
+from guerdon.objectives.base import Objective, Operators, Scaled, Unit
 from guerdon.objectives.stream import Stream
 
 if TYPE_CHECKING:
@@ -152,9 +152,7 @@ class Scheduled(Operators):
         return self.objective.whole
 
     def __call__(self, stream: Stream) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        by = self.schedule(stream.iteration)
-        loss, terms = self.objective(stream)
-        return by * loss, terms | {name: by * terms[name] for name in self.parts}
+        return Scaled(self.objective, self.schedule(stream.iteration))(stream)
 
 
 def _some(over: int, asker: str) -> None:
