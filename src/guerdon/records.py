@@ -125,33 +125,52 @@ class Trajectory:
 class Verdict:
     """A score in a declared range, or unscored with a cause. Never both, never neither.
 
+    What the candidate did under its own stated limits is a score, the lowest where it failed; why
+    it failed is then a fact (`why`). A cause is the grader's: it could not say.
+
+    Attributes:
+        value: the score; None where there is none.
+        cause: why there is no score; None where there is one.
+        low, high: the range.
+        facts: what else was seen, by name: numbers and text.
+        items: one mapping per test, criterion or reference, where the verdict was made of many.
+
     Example:
         >>> Verdict.score(0.5).value, Verdict.unscored("the judge answered 429").value
         (0.5, None)
+        >>> Verdict.score(0.0, why="timeout").facts
+        {'why': 'timeout'}
     """
 
     value: float | None
     cause: str | None = None
     low: float = 0.0
     high: float = 1.0
+    facts: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    items: Sequence[Mapping[str, Any]] = field(default=(), hash=False)
 
     def __post_init__(self) -> None:
         if self.value is None and not self.cause:
             raise RecordError("Verdict: no value and no cause; say why it is unscored with cause=")
+        if self.value is not None and self.cause is not None:
+            raise RecordError(
+                f"Verdict: a value, {self.value}, and a cause, {self.cause!r}; a cause says why there is no value; "
+                "say why a score is low with a fact"
+            )
         if self.value is not None and not self.low <= self.value <= self.high:
             raise RecordError(
                 f"Verdict: {self.value} is outside [{self.low}, {self.high}]; declare the range with low= and high="
             )
 
     @classmethod
-    def score(cls, value: float, low: float = 0.0, high: float = 1.0) -> Verdict:
+    def score(cls, value: float, low: float = 0.0, high: float = 1.0, items: Sequence = (), **facts: Any) -> Verdict:
         """What the candidate did was worth this."""
-        return cls(float(value), None, low, high)
+        return cls(float(value), None, low, high, facts, tuple(items))
 
     @classmethod
-    def unscored(cls, cause: str) -> Verdict:
+    def unscored(cls, cause: str, items: Sequence = (), **facts: Any) -> Verdict:
         """The grader could not say; `cause` says why."""
-        return cls(None, cause)
+        return cls(None, cause, facts=facts, items=tuple(items))
 
     @property
     def scored(self) -> bool:

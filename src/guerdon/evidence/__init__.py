@@ -7,10 +7,12 @@ Each observer leaves a column of facts under its name.
 
 from __future__ import annotations
 
+from guerdon.evidence.grading import Grading, Here, Workers, using
 from guerdon.evidence.match import match, normalise
 from guerdon.evidence.observer import Observer, Reading, observe, unscored
 from guerdon.evidence.trace import invalid_share, repeated, tokens, turns
 
 __all__ = [
-    "Observer", "Reading", "invalid_share", "match", "normalise", "observe", "repeated", "tokens", "turns", "unscored",
+    "Grading", "Here", "Observer", "Reading", "Workers", "invalid_share", "match", "normalise", "observe", "repeated",
+    "tokens", "turns", "unscored", "using",
 ]  # fmt: skip
