@@ -26,6 +26,7 @@ OBJECTIVES = (
     *(o.Clipped(ratio=ratio) for ratio in RATIOS),
     *(o.Clipped(ratio=o.StepRatio(), reduce=reduce) for reduce in REDUCTIONS[1:]),
     o.Clipped(dual=3.0),
+    o.PlayClipped(0.1, 0.3),
     o.Clipped(0.1, 0.3, ratio=o.StepRatio(), dual=1.5),
     o.Clipped(1.0, math.inf, ratio=o.GeometricRatio(), reduce=o.SequenceMean()),
     *(o.Reinforce(weight) for weight in WEIGHTS),

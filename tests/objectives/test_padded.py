@@ -50,7 +50,13 @@ def test_it_is_the_stream_that_indexing_by_the_mask_gives(mask, dtype):
     mine, plain, _ = both(mask, dtype)
     for name in (f.name for f in fields(Stream)):
         a, b = getattr(mine, name), getattr(plain, name)
-        if name in ("tokens_of_sequence", "tokens_of_step"):  # here rows and steps at the end without a token count too
+        if name == "lengths":  # how the tokens lie is known here, and not where they are indexed
+            a = [a] * len(mask) if isinstance(a, int) else a.tolist()
+            assert b is None and a == (mask != 0).sum(1).tolist()
+        elif name in (
+            "tokens_of_sequence",
+            "tokens_of_step",
+        ):  # here rows and steps at the end without a token count too
             n = len(b)
             assert a[:n].tolist() == b.tolist() and not a[n:].any()
         elif isinstance(b, torch.Tensor):
@@ -109,3 +115,17 @@ def test_shapes_that_do_not_fit():
         from_padded(x, x, x, torch.ones(B * T))
     with pytest.raises(ShapeError, match=r"Rows: a tensor has shape \(5, 8\) and the mask \(5, 7\)"):
         from_padded(x, torch.zeros(B, T + 1), x, torch.ones(B, T))
+
+
+def test_sums_over_plays_are_the_same_however_the_tokens_lie(mask):
+    mine, plain, new = both(mask, torch.bool)
+    weights = torch.linspace(0.1, 1.0, len(mine.logprob))
+    got, want = (s.per_play(weights * s.logprob) for s in (mine, plain))
+    torch.testing.assert_close(got[: len(want)], want)
+    a, b = (torch.autograd.grad((x**2).sum(), new)[0] for x in (got, want))
+    torch.testing.assert_close(a, b)
+
+
+def test_a_piece_of_a_padded_batch_no_longer_knows_how_its_tokens_lie():
+    mine, _, _ = both(torch.ones(B, T), torch.bool)
+    assert mine.lengths == T and mine.take(torch.arange(3)).lengths is None

@@ -12,6 +12,7 @@ from guerdon.objectives import (
     Clipped,
     ConstantLength,
     Gamma,
+    PlayClipped,
     Reinforce,
     Same,
     SequenceMean,
@@ -156,7 +157,7 @@ REDUCTIONS = (TokenMean(), SequenceMean(), ConstantLength())
 def test_a_detached_weight_scales_the_policy_gradient_and_has_none_of_its_own(weight, reduce, stream):
     """The closed form: -reduce(w A d logprob)."""
     for ratio in (SequenceRatio(), SequenceProduct(), Clipped().ratio):
-        fixed = weight(ratio(stream).detach().clamp(-20, 20), stream).detach()
+        fixed = weight(ratio(stream).detach().clamp(-20, 20).exp(), stream).detach()
         expected = torch.autograd.grad(-reduce(fixed * stream.advantage * stream.logprob, stream), stream.logprob)[0]
         torch.testing.assert_close(pull(Reinforce(weight, ratio, reduce), stream), expected)
 
@@ -226,9 +227,9 @@ def test_cispo_lies_inside_the_bounds_of_dispo(stream):
     """Equal bounds for both signs are CISPO; wider ones change no weight that lies within them."""
     cispo = Bounded(0.2, 0.5)
     torch.testing.assert_close(pull(Reinforce(BySign(cispo, cispo)), stream), pull(Reinforce(cispo), stream))
-    x, s = stream.log_ratio().detach(), stream
+    x, s = stream.log_ratio().detach().exp(), stream
     narrow, wide = cispo(x, s), BySign(Bounded(0.4, 10.0), Bounded(1.0, 100.0))(x, s)
-    inside = (x.exp() >= 0.8) & (x.exp() <= 1.5)
+    inside = (x >= 0.8) & (x <= 1.5)
     assert torch.equal(narrow[inside], wide[inside]) and 0 < int(inside.sum()) < len(inside)
     assert ((narrow - 1).abs() <= (wide - 1).abs() + 1e-12).all()
 
@@ -265,3 +266,28 @@ def test_the_weight_and_the_share_that_is_not_its_ratio_are_measured():
 def test_bounds_out_of_range_are_refused(options, says):
     with pytest.raises(ValueError, match=says):
         Clipped(**options)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_clip_per_play_is_the_clip_per_token_of_the_ratio_of_plays(seed, weighted, stream_of):
+    s = stream_of(seed, weighted=weighted, far=0.6)
+    whole, tokens = PlayClipped(0.1, 0.2), Clipped(0.1, 0.2, ratio=SequenceRatio(), reduce=SequenceMean())
+    (mine, terms), (theirs, _) = whole(s), tokens(s)
+    torch.testing.assert_close(mine, theirs)
+    a, b = (torch.autograd.grad(x, s.logprob)[0] for x in (mine, theirs))
+    torch.testing.assert_close(a, b)
+    assert 0 <= terms["ratio_clipped"] <= 1 and terms["kl_old"] >= 0
+
+
+def test_what_a_clip_per_play_reports_is_of_plays():
+    lp, ids = torch.tensor([0.5, 0.5, -0.5]), torch.tensor([0, 0, 1])
+    s = Stream.of(lp, torch.zeros(3), torch.tensor([1.0, 1.0, 1.0]), ids, ids)
+    _, terms = PlayClipped(0.2, 0.2)(s)
+    assert float(terms["ratio_clipped"]) == 0.5  # a good play that became unlikely is not held back
+    assert math.isclose(float(terms["kl_old"]), float((k3(torch.tensor([0.5])) + k3(torch.tensor([-0.5])))[0]) / 2)
+
+
+def test_a_clip_per_play_refuses_bounds_out_of_range():
+    with pytest.raises(ValueError, match="low lies in"):
+        PlayClipped(low=1.5)

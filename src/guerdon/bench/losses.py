@@ -116,7 +116,7 @@ def trl_pairs(longest: int) -> tuple[Pair, ...]:
         Pair("dapo, dual", replace(clipped, dual=3.0), {"loss_type": "dapo", "delta": 3.0}),
         Pair("cispo", o.Reinforce(o.Bounded(1.0, 4.0)), {"loss_type": "cispo", "high": 5.0}),
         Pair(
-            "gspo", o.Clipped(*NARROW, ratio=o.SequenceRatio(), reduce=EACH),
+            "gspo", o.PlayClipped(*NARROW),
             {"loss_type": "grpo", "level": "sequence", "low": NARROW[0], "high": NARROW[1]},
         ),
         Pair("dapo + KL", clipped + o.KL(BETA), {"loss_type": "dapo", "beta": BETA}),

@@ -38,7 +38,7 @@ from guerdon.objectives.schedule import After, Always, Cosine, Linear, Scheduled
 from guerdon.objectives.selection import Absolute, BandCovariance, Only, Selection, TopCovariance
 from guerdon.objectives.soft import SoftClipped
 from guerdon.objectives.stream import Pairs, Stream, Top
-from guerdon.objectives.surrogate import Clipped, Reinforce
+from guerdon.objectives.surrogate import Clipped, PlayClipped, Reinforce
 
 __all__ = [
     "K1", "K2", "K3", "KL", "Absolute", "Advantage", "AdvantageWeighted", "After", "Alike", "Always", "Anchored",
@@ -46,7 +46,8 @@ __all__ = [
     "ConstantCount", "ConstantLength", "Cosine", "Distance", "Distil", "Entropy", "Fixed", "Forward", "ForwardKL",
     "FromTeacher", "Gamma", "GeometricRatio", "Given", "Guided", "Imitate", "ImitateBest", "ImplicitCritic",
     "JensenShannon", "Joint", "Likelihood", "Linear", "Listed", "LogProbability", "MeanProbability", "Measured",
-    "Mixture", "Objective", "On", "Only", "Operators", "Outcome", "PairClipped", "Pairs", "PlayMean", "PlayTotal",
+    "Mixture", "Objective", "On", "Only", "Operators", "Outcome", "PairClipped", "Pairs", "PlayClipped", "PlayMean",
+    "PlayTotal",
     "Preference", "Probability", "Ratio", "Reduce", "Regress", "Reinforce", "Renormalised", "ReverseKL", "Same",
     "Scaled", "Scheduled", "Selection", "Separate", "SequenceMean", "SequenceProduct", "SequenceRatio", "Singly",
     "SoftClipped", "SoftLabel", "StepMean", "StepProduct", "StepRatio", "Stream", "Sum", "Tempered", "TokenGradient",

@@ -1,6 +1,6 @@
 """What a detached importance weight may be: how much each token counts, given how far it has moved.
 
-Each type turns log-ratios into weights that `Reinforce` holds fixed. A clip on the surrogate takes
+Each type turns ratios into weights that `Reinforce` holds fixed. A clip on the surrogate takes
 the gradient of a token away; a bound on the weight limits it, and every token keeps its pull.
 """
 
@@ -20,9 +20,9 @@ TINY = 1e-8  # below it an importance weight, or the chance of anything else, co
 
 @runtime_checkable
 class Weight(Protocol):
-    """`weight(log_ratio, stream) -> weight per token`, never negative; `log_ratio` lies in [-20, 20]."""
+    """`weight(ratio, stream) -> weight per token`, never negative; the ratio lies in [exp(-20), exp(20)]."""
 
-    def __call__(self, log_ratio: torch.Tensor, stream: Stream) -> torch.Tensor: ...
+    def __call__(self, ratio: torch.Tensor, stream: Stream) -> torch.Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,12 @@ class Same:
 
     Example:
         >>> import torch
-        >>> Same()(torch.tensor([0.0, 5.0]), None).tolist()
+        >>> Same()(torch.tensor([1.0, 5.0]), None).tolist()
         [1.0, 1.0]
     """
 
-    def __call__(self, log_ratio: torch.Tensor, stream: Stream) -> torch.Tensor:
-        return log_ratio.new_ones(len(log_ratio))
+    def __call__(self, ratio: torch.Tensor, stream: Stream) -> torch.Tensor:
+        return ratio.new_ones(len(ratio))
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Bounded:
 
     Example:
         >>> import torch
-        >>> [round(x, 2) for x in Bounded(0.2, 1.0)(torch.tensor([-1.0, 0.5, 5.0]), None).tolist()]
+        >>> [round(x, 2) for x in Bounded(0.2, 1.0)(torch.tensor([0.4, 1.65, 5.0]), None).tolist()]
         [0.8, 1.65, 2.0]
     """
 
@@ -72,8 +72,8 @@ class Bounded:
                 "they are distances from 1, so a weight kept in [0, 5] is low=1.0, high=4.0"
             )
 
-    def __call__(self, log_ratio: torch.Tensor, stream: Stream) -> torch.Tensor:
-        return log_ratio.exp().clamp(1 - self.low, 1 + self.high)
+    def __call__(self, ratio: torch.Tensor, stream: Stream) -> torch.Tensor:
+        return ratio.clamp(1 - self.low, 1 + self.high)
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,8 @@ class Gamma:
 
     Example:
         >>> import torch
-        >>> [round(x, 3) for x in Gamma(2.0, 3.0)(torch.tensor([-3.0, 0.0, 1.0]), None).tolist()]
-        [0.043, 1.0, 0.043]
+        >>> [round(x, 3) for x in Gamma(2.0, 3.0)(torch.tensor([0.05, 1.0, 2.7]), None).tolist()]
+        [0.043, 1.0, 0.044]
     """
 
     power: float
@@ -114,9 +114,9 @@ class Gamma:
                 "without a decay the weight of a ratio has no bound, and `Bounded` gives it one"
             )
 
-    def __call__(self, log_ratio: torch.Tensor, stream: Stream) -> torch.Tensor:
-        x = log_ratio.clamp(min=math.log(TINY))
-        return (self.power * x - self.decay * x.expm1()).exp()
+    def __call__(self, ratio: torch.Tensor, stream: Stream) -> torch.Tensor:
+        ratio = ratio.clamp(min=TINY)
+        return (self.power * ratio.log() - self.decay * (ratio - 1)).exp()
 
 
 @dataclass(frozen=True)
@@ -136,17 +136,15 @@ class BySign:
         >>> from guerdon.objectives import Stream
         >>> x, ids = torch.ones(2), torch.tensor([0, 0])
         >>> s = Stream.of(x, 0 * x, torch.tensor([1.0, -1.0]), ids, ids)
-        >>> BySign(Bounded(1.0, 0.5), Bounded(1.0, 1.0))(s.log_ratio(), s).tolist()
+        >>> BySign(Bounded(1.0, 0.5), Bounded(1.0, 1.0))(s.log_ratio().exp(), s).tolist()
         [1.5, 2.0]
     """
 
     positive: Weight
     negative: Weight
 
-    def __call__(self, log_ratio: torch.Tensor, stream: Stream) -> torch.Tensor:
-        return self.positive(log_ratio, stream).where(
-            stream.clean(stream.advantage) > 0, self.negative(log_ratio, stream)
-        )
+    def __call__(self, ratio: torch.Tensor, stream: Stream) -> torch.Tensor:
+        return self.positive(ratio, stream).where(stream.clean(stream.advantage) > 0, self.negative(ratio, stream))
 
 
 @runtime_checkable
@@ -214,7 +212,7 @@ class Within:
         >>> from guerdon.objectives import Stream
         >>> new, old = torch.tensor([0.75, 0.75]).log(), torch.tensor([0.5, 0.7]).log()
         >>> s = Stream.of(new, old, torch.ones(2), torch.tensor([0, 0]), torch.tensor([0, 0]))
-        >>> [round(x, 3) for x in Within(0.2, 0.2)(s.log_ratio(), s).tolist()]
+        >>> [round(x, 3) for x in Within(0.2, 0.2)(s.log_ratio().exp(), s).tolist()]
         [0.0, 1.071]
     """
 
@@ -230,8 +228,8 @@ class Within:
                 "and cap is above 0; they are distances between two policies, and the largest weight"
             )
 
-    def __call__(self, log_ratio: torch.Tensor, stream: Stream) -> torch.Tensor:
+    def __call__(self, ratio: torch.Tensor, stream: Stream) -> torch.Tensor:
         new, old = stream.clean(stream.logprob.detach()), stream.clean(stream.old_logprob.detach())
         far, good = self.distance(new, old), stream.clean(stream.advantage) > 0
         outside = (good & (new > old) & (far > self.high)) | (~good & (new < old) & (far > self.low))
-        return log_ratio.exp().clamp(max=self.cap).masked_fill(outside, 0.0)
+        return ratio.clamp(max=self.cap).masked_fill(outside, 0.0)

@@ -191,6 +191,4 @@ class Likelihood(Operators):
 
 def _summed(stream: Stream) -> torch.Tensor:
     """The log-probability of each trajectory's kept tokens, at each of its tokens."""
-    logprob = stream.clean(stream.logprob)
-    total = logprob.new_zeros(len(stream.tokens_of_sequence)).index_add(0, stream.sequence, logprob)
-    return total.index_select(0, stream.sequence)
+    return stream.per_play(stream.clean(stream.logprob)).index_select(0, stream.sequence)

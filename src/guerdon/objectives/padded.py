@@ -23,7 +23,7 @@ class Rows:
         shape: (B, T).
         at: position of each token in the batch laid out flat, in order; None where there is no padding.
         row: which row each token is of.
-        count: float, how many tokens each row has.
+        length: how many tokens each row has.
         tokens: how many all have.
         sequences: how many rows have one at least.
         longest: how many the longest has.
@@ -32,7 +32,7 @@ class Rows:
     shape: tuple[int, int]
     at: torch.Tensor | None
     row: torch.Tensor
-    count: torch.Tensor
+    length: torch.Tensor
     tokens: int
     sequences: int
     longest: int
@@ -50,23 +50,25 @@ class Rows:
             >>> rows.at.tolist(), rows.row.tolist(), rows.tokens
             ([0, 1, 5], [0, 0, 1], 3)
         """
+        import torch
+
         if mask.dim() != 2:
             raise ShapeError(
                 f"Rows: the mask has shape {tuple(mask.shape)}; (B, T) is needed, a play a row; "
                 "pass the mask of sampled tokens as the trainer pads them"
             )
         there = mask != 0
-        count = there.sum(1)
+        count = there.view(torch.uint8).sum(1)  # as bytes: bools are summed several times slower
         host = count.cpu().numpy()
         tokens = int(host.sum())
-        each = count.new_ones(len(count)).cumsum(0) - 1
         if tokens == there.numel():
+            each = count.new_ones(len(count)).cumsum(0) - 1
             at, row = None, each[:, None].expand(mask.shape).reshape(-1)
         else:
             at = there.reshape(-1).nonzero().squeeze(1)
-            row = each.repeat_interleave(count, output_size=tokens)
+            row = torch.repeat_interleave(count, output_size=tokens)
         shape = (mask.shape[0], mask.shape[1])
-        return cls(shape, at, row, count.float(), tokens, int((host > 0).sum()), int(host.max(initial=0)))
+        return cls(shape, at, row, count, tokens, int((host > 0).sum()), int(host.max(initial=0)))
 
     def flat(self, x: torch.Tensor) -> torch.Tensor:
         """One entry per token, of (B, T), (B, 1) or, where a play has one number, (B,). Carries the gradient.
@@ -136,18 +138,19 @@ def from_padded(
     def flat(x: torch.Tensor | None) -> torch.Tensor | None:
         return None if x is None else rows.flat(x)
 
-    steps, of_step, each = rows.sequences, rows.count, rows.row
+    count = rows.length.float()
+    steps, of_step, each = rows.sequences, count, rows.row
     if step is not None:
         each = rows.flat(step)
-        of_step = kept_per(each, rows.count.new_ones(rows.tokens))
+        of_step = kept_per(each, count.new_ones(rows.tokens))
         steps = int((of_step > 0).sum())
     return Stream(
         rows.flat(logprob), rows.flat(old_logprob), rows.flat(advantage), each, rows.row,
         tokens=rows.tokens, steps=steps, sequences=rows.sequences,
         longest=rows.longest if longest is None else longest,
-        tokens_of_sequence=rows.count, tokens_of_step=of_step,
+        tokens_of_sequence=count, tokens_of_step=of_step,
         entropy=flat(entropy), ref_logprob=flat(ref_logprob), teacher_logprob=flat(teacher_logprob),
         outcome=outcome, group=group,
-        groups=0 if group is None else int((kept_per(group, (rows.count > 0).float()) > 0).sum()),
-        iteration=iteration,
+        groups=0 if group is None else int((kept_per(group, (count > 0).float()) > 0).sum()),
+        iteration=iteration, lengths=rows.shape[1] if rows.at is None else rows.length,
     )  # fmt: skip

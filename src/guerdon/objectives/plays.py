@@ -204,8 +204,7 @@ class Listed:
 
 def per_play(x: torch.Tensor, stream: Stream) -> torch.Tensor:
     """The sum of w * x over the tokens of each play that count."""
-    x = weighted(x, stream)
-    return x.new_zeros(len(stream.tokens_of_sequence)).index_add(0, stream.sequence, x)
+    return stream.per_play(weighted(x, stream))
 
 
 def mean_of_play(x: torch.Tensor, stream: Stream) -> torch.Tensor:
@@ -223,7 +222,7 @@ def mean_of_play(x: torch.Tensor, stream: Stream) -> torch.Tensor:
     top = x.new_full((len(stream.tokens_of_sequence),), -inf).scatter_reduce(0, stream.sequence, shown, "amax")
     top = top.masked_fill(~there(stream), 0.0)
     below = stream.clean(x - top.index_select(0, stream.sequence))
-    return top + top.new_zeros(len(top)).index_add(0, stream.sequence, below) / counts(stream).clamp(min=1)
+    return top + stream.per_play(below) / counts(stream).clamp(min=1)
 
 
 def held(stream: Stream, name: str, asker: str) -> Any:
@@ -243,8 +242,7 @@ def held(stream: Stream, name: str, asker: str) -> Any:
 
 def counts(stream: Stream) -> torch.Tensor:
     """How many tokens of each play count, in this micro-batch."""
-    one = stream.clean(stream.logprob.detach().new_ones(len(stream.logprob)))
-    return one.new_zeros(len(stream.tokens_of_sequence)).index_add(0, stream.sequence, one)
+    return stream.per_play(stream.clean(stream.logprob.detach().new_ones(len(stream.logprob))))
 
 
 def there(stream: Stream) -> torch.Tensor:

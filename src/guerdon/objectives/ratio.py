@@ -82,7 +82,7 @@ class StepRatio:
         return "step"
 
     def __call__(self, stream: Stream) -> torch.Tensor:
-        return broadcast_mean(stream.log_ratio(), stream, stream.step, per_step(stream, "StepRatio"))
+        return step_mean(stream.log_ratio(), stream, per_step(stream, "StepRatio"))
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class SequenceRatio:
         return "sequence"
 
     def __call__(self, stream: Stream) -> torch.Tensor:
-        return broadcast_mean(stream.log_ratio(), stream, stream.sequence, stream.tokens_of_sequence)
+        return play_mean(stream.log_ratio(), stream).index_select(0, stream.sequence)
 
 
 @dataclass(frozen=True)
@@ -144,9 +144,7 @@ class SequenceProduct:
         return "sequence"
 
     def __call__(self, stream: Stream) -> torch.Tensor:
-        x = stream.log_ratio()
-        total = x.new_zeros(len(stream.tokens_of_sequence)).index_add(0, stream.sequence, x)
-        return total.index_select(0, stream.sequence)
+        return stream.per_play(stream.log_ratio()).index_select(0, stream.sequence)
 
 
 @dataclass(frozen=True)
@@ -200,7 +198,7 @@ class GeometricRatio:
     def __call__(self, stream: Stream) -> torch.Tensor:
         x, sign = stream.log_ratio(), stream.clean(stream.advantage.detach()).sign()
         held = sign * (sign * x).minimum(sign * x.clamp(-self.low, self.high))
-        return broadcast_mean(held, stream, stream.sequence, stream.tokens_of_sequence)
+        return play_mean(held, stream).index_select(0, stream.sequence)
 
 
 @dataclass(frozen=True)
@@ -238,16 +236,33 @@ class TokenGradient:
         return self.ratio(stream).detach() + (logprob - logprob.detach())
 
 
-def broadcast_mean(x: torch.Tensor, stream: Stream, ids: torch.Tensor, totals: torch.Tensor) -> torch.Tensor:
-    """The mean of `x` over the kept tokens of each id, back on their tokens.
+def play_mean(x: torch.Tensor, stream: Stream) -> torch.Tensor:
+    """The mean of `x` over the kept tokens of each trajectory that are here, one per trajectory id.
+
+    Example:
+        >>> import torch
+        >>> from guerdon.objectives import Stream
+        >>> x, ids = torch.tensor([1.0, 3.0, 5.0]), torch.tensor([0, 0, 1])
+        >>> play_mean(x, Stream.of(x, x, x, ids, ids)).tolist()
+        [2.0, 5.0]
+    """
+    if stream.weight is None and len(x) == stream.tokens:
+        count = stream.tokens_of_sequence.to(x.dtype)  # all of the step is here, so nothing is left to count
+    else:
+        count = stream.per_play(stream.clean(x.detach().new_ones(len(x))))
+    return stream.per_play(x) / count.clamp(min=1)
+
+
+def step_mean(x: torch.Tensor, stream: Stream, totals: torch.Tensor) -> torch.Tensor:
+    """The mean of `x` over the kept tokens of each step, back on their tokens.
 
     Args:
-        totals: how many tokens of each id the whole optimiser step has.
+        totals: how many tokens each step of the whole optimiser step has.
     """
-    total = x.new_zeros(len(totals)).index_add(0, ids, x)
+    total = x.new_zeros(len(totals)).index_add(0, stream.step, x)
     if stream.weight is None and len(x) == stream.tokens:
-        count = totals.to(x.dtype)  # all of the step is here, so nothing is left to count
+        count = totals.to(x.dtype)
     else:
         one = stream.clean(x.detach().new_ones(len(x)))
-        count = one.new_zeros(len(totals)).index_add(0, ids, one)
-    return (total / count.clamp(min=1)).index_select(0, ids)
+        count = one.new_zeros(len(totals)).index_add(0, stream.step, one)
+    return (total / count.clamp(min=1)).index_select(0, stream.step)

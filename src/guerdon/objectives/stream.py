@@ -115,6 +115,8 @@ class Stream:
         pairs: comparisons of plays.
         beside: streams that are learnt from in another way, by name, with totals of their own; see `On`.
         iteration: how many updates went before, for schedules.
+        lengths: how many tokens each trajectory has here, where trajectories lie whole, one after the other in
+            the order of their ids: one number where all have as many, else one per trajectory id. None: anyhow.
 
     Raises:
         ShapeError: two per-token tensors differ in length, or are not flat.
@@ -142,6 +144,7 @@ class Stream:
     pairs: Pairs | None = None
     beside: Mapping[str, Stream] = field(default_factory=dict)
     iteration: int = 0
+    lengths: int | torch.Tensor | None = None
 
     def __post_init__(self) -> None:
         one_per_token({name: getattr(self, name) for name in PER_TOKEN})
@@ -214,7 +217,7 @@ class Stream:
         chosen = {name: getattr(self, name) for name in PER_TOKEN}
         chosen = {name: x if x is None else x[index] for name, x in chosen.items()}
         return replace(
-            self, **chosen,
+            self, **chosen, lengths=None,
             top=None if self.top is None else self.top.take(index),
             pairs=None if self.pairs is None else self.pairs.among(chosen["sequence"]),
             beside={name: self.beside[name].take(at) for name, at in (beside or {}).items()},
@@ -263,9 +266,31 @@ class Stream:
         """log(new / old) of each token, with the gradient of `logprob`; 0 at dropped tokens."""
         return self.clean(self.logprob) - self.clean(self.old_logprob.detach())
 
+    def per_play(self, x: torch.Tensor) -> torch.Tensor:
+        """The sum of `x` over the tokens of each trajectory, one per trajectory id; carries the gradient.
+
+        Where `lengths` says how the tokens lie it reads them in a row, many times faster than by ids.
+        """
+        plays = len(self.tokens_of_sequence)
+        if isinstance(self.lengths, int):
+            return x.view(plays, self.lengths).sum(1)
+        if self.lengths is not None:
+            import torch
+
+            return torch.segment_reduce(x, "sum", lengths=self.lengths, unsafe=True)
+        return x.new_zeros(plays).index_add(0, self.sequence, x)
+
     def token_mean(self, x: torch.Tensor) -> torch.Tensor:
         """The share of this micro-batch in the mean over all tokens, for reports: no weights, no gradient."""
         return self.clean(x.detach()).sum() / max(self.tokens, 1)
+
+    def token_share(self, true: torch.Tensor) -> torch.Tensor:
+        """The share of the tokens of the optimiser step that are True here, for reports."""
+        import torch
+
+        dropped = self.dropped
+        true = true if dropped is None else true & ~dropped
+        return true.view(torch.uint8).sum() / max(self.tokens, 1)  # as bytes: bools are summed several times slower
 
 
 def one_per_token(columns: dict[str, torch.Tensor | None]) -> None:

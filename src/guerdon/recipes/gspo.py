@@ -3,7 +3,7 @@
 Paper       Zheng et al., Group Sequence Policy Optimization. 2025. arXiv:2507.18071.
 Idea        The reward is of the whole answer, so compare the chances of whole answers; the geometric
             mean over tokens makes answers of all lengths comparable.
-Composes    grpo.CREDIT; Clipped over the sequence ratio with bounds LOW and HIGH, mean over trajectories.
+Composes    grpo.CREDIT; PlayClipped with bounds LOW and HIGH: ratio, clip and mean are of whole trajectories.
 
 Symbols     s[i] = exp(mean over the tokens of i of log(new / old));  s in [1 - LOW, 1 + HIGH]
 
@@ -21,7 +21,7 @@ Example:
 """
 
 from guerdon.credit import Std, centred, shuffled
-from guerdon.objectives import Clipped, SequenceMean, SequenceRatio, TokenGradient
+from guerdon.objectives import Clipped, PlayClipped, SequenceMean, SequenceRatio, TokenGradient
 from guerdon.recipes import grpo
 from guerdon.recipes.base import Number, Recipe, with_control
 
@@ -29,9 +29,9 @@ LOW = 3e-4  # code: verl examples/gspo_trainer, clip_ratio_low; TRL's paper inde
 HIGH = 4e-4  # code: verl examples/gspo_trainer, clip_ratio_high; TRL's paper index
 
 
-def objective(low: float = LOW, high: float = HIGH) -> Clipped:
+def objective(low: float = LOW, high: float = HIGH) -> PlayClipped:
     """The loss with other bounds."""
-    return Clipped(low, high, ratio=SequenceRatio(), reduce=SequenceMean())
+    return PlayClipped(low, high)
 
 
 def token_level(low: float = LOW, high: float = HIGH) -> Clipped:
