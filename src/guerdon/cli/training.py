@@ -63,6 +63,8 @@ def train(
                 f"{split:5s} success {s['success']:.1%}  [{s['low']:.1%}, {s['high']:.1%}]  ({s['n']} plays)",
                 highlight=False,
             )
+    for reason in summary["idle"]:
+        out.print(f"note  {reason}", markup=False, highlight=False, soft_wrap=True)
     out.print(f"report {page}", highlight=False, soft_wrap=True)
 
 

@@ -114,7 +114,8 @@ def watch(
 
     Args:
         term: the reward; of a sum each part is looked at.
-        gates: conditions by name, each a term and the threshold above which it is open.
+        gates: conditions by name, each a term and the threshold above which it is open; by default those
+            that the reward says it stands behind.
 
     Returns:
         One value per part and per gate; `together` adds up those of several batches.
@@ -130,7 +131,8 @@ def watch(
     seen: dict[str, Movement | Opening] = {}
     for name, part in column.parts or ((term.name, column),):
         seen[name] = seen[name] + _movement(name, batch, part) if name in seen else _movement(name, batch, part)
-    for name, (when, above) in (gates or {}).items():
+    own = {f"{when.name} > {above:g}": (when, above) for when, above in term.gates}
+    for name, (when, above) in (own if gates is None else gates).items():
         key = when(batch)
         known = key.valid & _whole(batch, key)
         held = known & (key.filled(-np.inf) > above)

@@ -184,7 +184,7 @@ def gate(term: Term, *, when: Term, above: Real = 0.0) -> Term:
         is_open = key.valid & (key.filled(-np.inf) > above)
         return floats(column, np.where(is_open, column.values, 0.0), key.valid & (column.valid | ~is_open))
 
-    return mapped(term, shut, observers=when.observers)
+    return replace(mapped(term, shut, observers=when.observers), gates=union(((when, above),), when.gates, term.gates))
 
 
 def delta(term: Term, start: Real = 0.0) -> Term:

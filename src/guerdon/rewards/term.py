@@ -38,6 +38,8 @@ class Term:
         observers: what the evidence stage must run before this term can be read.
         affine_of: the fact that this is an affine map of, or None. A std-scaled comparison
             cancels such a map of a binary fact exactly, so credit can warn.
+        gates: the conditions that it, or a part of it, stands behind: each a term and the threshold
+            above which it is open, so that one that never opens can be told of.
 
     Example:
         >>> batch = Batch.from_steps(group=[0, 0], trajectory=[0, 0], reward=[1.0, 2.0])
@@ -50,6 +52,7 @@ class Term:
     score: Callable[[Batch], Column]
     observers: tuple[Observer, ...] = ()
     affine_of: str | None = None
+    gates: tuple[tuple[Term, Real], ...] = ()
 
     __array_ufunc__ = None  # so that np.float64(2) * term comes here, not to numpy's broadcasting
 
@@ -164,7 +167,7 @@ def mapped(term: Term, f: Callable[[Batch, Column], Column], observers: tuple = 
             return f(batch, column)
         return add_up((name, f(batch, part)) for name, part in column.parts)
 
-    return Term(term.name, score, union(term.observers, observers))
+    return Term(term.name, score, union(term.observers, observers), gates=term.gates)
 
 
 def union(*several: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -299,4 +302,5 @@ def _sum(left: Term, right: Term) -> Term:
         return add_up((a.parts or ((left.name, a),)) + (b.parts or ((right.name, b),)))
 
     same = left.affine_of if left.affine_of == right.affine_of else None
-    return Term(f"{left.name} + {right.name}", score, union(left.observers, right.observers), same)
+    name, gates = f"{left.name} + {right.name}", union(left.gates, right.gates)
+    return Term(name, score, union(left.observers, right.observers), same, gates)

@@ -25,7 +25,10 @@ class Board:
 
     def write(self, metrics: Mapping[str, Any]) -> None:
         """One line of metrics.jsonl as scalars at its iteration; what is nested is named `outer/inner`."""
-        self._add(metrics["iteration"], dict(scalars(metrics)))
+        shown = {
+            name: value for name, value in metrics.items() if name != "noticed"
+        }  # counts to be added up, no curves
+        self._add(metrics["iteration"], dict(scalars(shown)))
 
     def purge(self, iteration: int) -> None:
         """Says that what was written after this iteration is to be forgotten: a resumed run writes it again."""

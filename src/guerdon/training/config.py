@@ -25,6 +25,7 @@ class Config:
         clip_gradient: the largest gradient norm.
         entropy: weight of the entropy bonus.
         kl: weight of KL to the policy that training began with; 0 keeps no reference model.
+        reset_reference: after every so many iterations that reference becomes the policy as it then is; 0 never.
         temperature: of sampling.
         most: the most tokens of an action.
         history: True reads the whole history, False the last state.
@@ -55,6 +56,7 @@ class Config:
     clip_gradient: float = 1.0
     entropy: float = 0.0
     kl: float = 0.0
+    reset_reference: int = 0
     temperature: float = 1.0
     most: int = 8
     history: bool = False
@@ -82,7 +84,7 @@ class Config:
             "prompts": 1, "plays": 1, "epochs": 1, "minibatches": 1, "iterations": 0, "threads": 0, "most": 1,
             "chunk": 1, "checkpoint_every": 1, "save_every": 1, "final_plays": 1, "eval_plays": 1, "eval_every": 0,
             "memory": 0, "warm_up_plays": 0, "warm_up_random": 0, "warm_up_epochs": 0, "warm_up_noise": 0,
-            "width": 1, "layers": 1, "heads": 1, "longest": 2, "entropy": 0, "kl": 0,
+            "width": 1, "layers": 1, "heads": 1, "longest": 2, "entropy": 0, "kl": 0, "reset_reference": 0,
         }  # fmt: skip
         for name, low in least.items():
             if not low <= getattr(self, name) < math.inf:

@@ -9,6 +9,7 @@ import numpy as np
 from guerdon import store
 from guerdon.intervals import wilson
 from guerdon.rollouts import by_policy, play
+from guerdon.training.idle import idle
 from guerdon.training.run import TEST, Run
 
 
@@ -57,6 +58,7 @@ def summarise(run: Run) -> dict[str, Any]:
         "test": test,
         "train": trained,
         "warm_up": run.warm_up,
+        "idle": idle(store.read_metrics(run.folder / "metrics.jsonl")),
     }
     run.keep_policy()
     store.write_json(run.folder / "summary.json", summary)

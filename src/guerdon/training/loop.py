@@ -107,6 +107,8 @@ def learn(run: Run, batch: Batch) -> dict[str, float]:
         metrics |= run.critic.fit(batch, run.workers)
     run.policy.forget()
     run.iteration += 1
+    if run.config.reset_reference and run.iteration % run.config.reset_reference == 0:
+        run.keep_reference()
     sampled = int(batch["sampled"].values.sum()) if "sampled" in batch else 0
     done = run.workers.add({"env_steps": batch.size("step"), "tokens": sampled})
     run.env_steps += int(done["env_steps"])

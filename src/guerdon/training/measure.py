@@ -9,6 +9,7 @@ import numpy as np
 
 from guerdon import segments
 from guerdon.batch import Batch, Column
+from guerdon.training.idle import noticed
 from guerdon.training.run import Run
 
 
@@ -25,6 +26,7 @@ def measure(run: Run, batch: Batch, update: dict[str, float]) -> dict[str, Any]:
         "dead_groups": dead_groups(batch),
         "unscored": unscored(batch),
         "parts": {},
+        "noticed": noticed(batch, run.recipe.reward),
         **update,
     }
     if "action_valid" in batch:
