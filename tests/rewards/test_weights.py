@@ -1,6 +1,5 @@
 """Weights: synergy, anchors, difficulties, and bonuses that fade."""
 
-import itertools
 import math
 
 import numpy as np
@@ -13,10 +12,7 @@ from guerdon.credit import Everything, Std, centred
 from guerdon.errors import LevelError, ShapeError
 from guerdon.rewards import broadcast, fact, gate
 from guerdon.rewards.weights import (
-    Falling,
     Frontier,
-    HalfCosine,
-    Halving,
     Rare,
     anchored,
     annealed,
@@ -24,9 +20,9 @@ from guerdon.rewards.weights import (
     synergy,
     weighted,
 )
+from guerdon.schedule import Linear
 from strategies import make_batch, ragged_batches
 
-SCHEDULES = (Falling(0.5, 0.125, 8), HalfCosine(0.5, 0.125, 8))
 OUTCOME, GROUNDING = fact("outcome"), fact("grounding")
 
 
@@ -67,23 +63,9 @@ def test_anchored_has_the_sign_of_the_outcome(batch):
 # Bonuses that fade.
 
 
-@pytest.mark.parametrize("schedule", SCHEDULES)
-def test_a_schedule_begins_ends_and_never_leaves_its_ends(schedule):
-    weights = [schedule(t) for t in range(-1, 12)]
-    assert weights[0] == weights[1] == 0.5 and weights[9:] == [0.125] * 4
-    assert all(a >= b for a, b in itertools.pairwise(weights))
-    assert schedule(4) == pytest.approx(0.3125)
-
-
-def test_halving_halves_and_a_schedule_over_nothing_is_at_its_end():
-    assert [Halving(1.0, 4)(t) for t in (0, 4, 8)] == [1.0, 0.5, 0.25]
-    assert Halving(1.0, 4)(2) == pytest.approx(math.sqrt(0.5))
-    assert Falling(1.0, 0.25, 0)(0) == HalfCosine(1.0, 0.25, 0)(0) == 0.25
-
-
 @given(ragged_batches())
 def test_an_annealed_bonus_at_0_at_half_and_at_the_end(batch):
-    plain, bonus, fade = fact("reward"), fact("closer"), Falling(0.5, 0.0, over=4)
+    plain, bonus, fade = fact("reward"), fact("closer"), Linear(0.5, 0.0, over=4)
     assert annealed(plain, bonus, fade, 0)(batch).tolist() == (plain + 0.5 * bonus)(batch).tolist()
     assert annealed(plain, bonus, fade, 2)(batch).tolist() == (plain + 0.25 * bonus)(batch).tolist()
     for late in (4, 5, 10**9):
@@ -92,7 +74,7 @@ def test_an_annealed_bonus_at_0_at_half_and_at_the_end(batch):
 
 def test_a_bonus_that_has_ended_is_not_read():
     batch = make_batch(np.random.default_rng(0), [2], missing=False, ends=False)
-    term = annealed(fact("reward"), fact("no such column"), Falling(1.0, over=5), 5)
+    term = annealed(fact("reward"), fact("no such column"), Linear(1.0, 0.0, over=5), 5)
     assert term(batch).tolist() == fact("reward")(batch).tolist()
 
 

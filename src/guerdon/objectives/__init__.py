@@ -34,11 +34,12 @@ from guerdon.objectives.ratio import (
 from guerdon.objectives.reduce import ConstantCount, ConstantLength, Reduce, SequenceMean, StepMean, TokenMean
 from guerdon.objectives.regress import Advantage, AdvantageWeighted, Outcome, Regress, StepProduct, class_balance
 from guerdon.objectives.regularise import K1, K2, K3, KL, Entropy, Fixed, Forward, Given, Tempered
-from guerdon.objectives.schedule import After, Always, Cosine, Linear, Scheduled
+from guerdon.objectives.schedule import Scheduled
 from guerdon.objectives.selection import Absolute, BandCovariance, Only, Selection, TopCovariance
 from guerdon.objectives.soft import SoftClipped
 from guerdon.objectives.stream import Pairs, Stream, Top
 from guerdon.objectives.surrogate import Clipped, PlayClipped, Reinforce
+from guerdon.schedule import After, Always, Cosine, Linear
 
 __all__ = [
     "K1", "K2", "K3", "KL", "Absolute", "Advantage", "AdvantageWeighted", "After", "Alike", "Always", "Anchored",

@@ -6,7 +6,6 @@ spread such weights cancel exactly; there, hand the weight to `guerdon.credit.mo
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from numbers import Real
@@ -19,10 +18,10 @@ from guerdon.errors import LevelError, ShapeError
 from guerdon.rewards.groups import group_mean
 from guerdon.rewards.shaping import affine, product
 from guerdon.rewards.term import WAYS_OUT, Term, floats, mapped
+from guerdon.schedule import Schedule
 
 Array = np.ndarray
 Curve = Callable[[Float[Array, "n"]], Float[Array, "n"]]  # of the share of plays that succeed
-Schedule = Callable[[Real], float]  # of the iteration
 
 
 def weighted(term: Term, by: Term) -> Term:
@@ -163,64 +162,6 @@ def anchored(score: Term, outcome: Term, centre: Real = 0.5) -> Term:
     return affine(score + outcome, offset=-2.0 * centre).named(f"anchored({score.name})")
 
 
-@dataclass(frozen=True)
-class Falling:
-    """A straight line from `start` to `end` over so many iterations, and flat from there on.
-
-    Example:
-        >>> fade = Falling(0.5, 0.0, over=10)
-        >>> fade(0), fade(5), fade(10), fade(99)
-        (0.5, 0.25, 0.0, 0.0)
-    """
-
-    start: float
-    end: float = 0.0
-    over: int = 100
-
-    def __call__(self, iteration: Real) -> float:
-        """The weight at an iteration, counted from 0."""
-        share = min(max(iteration / self.over, 0.0), 1.0) if self.over > 0 else 1.0
-        return self.end if share == 1.0 else self.start + share * (self.end - self.start)
-
-
-@dataclass(frozen=True)
-class HalfCosine:
-    """From `start` to `end` along half a wave, slow at both ends.
-
-    Example:
-        >>> fade = HalfCosine(1.0, 0.0, over=10)
-        >>> fade(0), round(fade(5), 6), fade(10), fade(99)
-        (1.0, 0.5, 0.0, 0.0)
-    """
-
-    start: float
-    end: float = 0.0
-    over: int = 100
-
-    def __call__(self, iteration: Real) -> float:
-        """The weight at an iteration, counted from 0."""
-        share = min(max(iteration / self.over, 0.0), 1.0) if self.over > 0 else 1.0
-        part = (1.0 + math.cos(math.pi * share)) / 2.0
-        return self.end if share == 1.0 else self.end + part * (self.start - self.end)
-
-
-@dataclass(frozen=True)
-class Halving:
-    """`start`, halved every so many iterations.
-
-    Example:
-        >>> Halving(1.0, every=5)(10)
-        0.25
-    """
-
-    start: float
-    every: int = 100
-
-    def __call__(self, iteration: Real) -> float:
-        """The weight at an iteration, counted from 0."""
-        return self.start * 0.5 ** (iteration / self.every)
-
-
 def annealed(term: Term, bonus: Term, schedule: Schedule, iteration: Real) -> Term:
     """A reward with a bonus whose weight follows a schedule.
 
@@ -231,12 +172,13 @@ def annealed(term: Term, bonus: Term, schedule: Schedule, iteration: Real) -> Te
 
     Args:
         term, bonus: at one level.
-        schedule: `Falling`, `HalfCosine`, `Halving`, or any function of the iteration.
+        schedule: one of `guerdon.schedule`, or any function of the iteration.
 
     Example:
         >>> from guerdon.rewards import fact
+        >>> from guerdon.schedule import Linear
         >>> batch = Batch.from_steps(group=[0], trajectory=[0], reward=[1.0])
-        >>> [annealed(fact("reward"), fact("reward"), Falling(0.5, over=10), t)(batch).values[0] for t in (0, 5, 10)]
+        >>> [annealed(fact("reward"), fact("reward"), Linear(0.5, 0.0, 10), t)(batch).values[0] for t in (0, 5, 10)]
         [np.float64(1.5), np.float64(1.25), np.float64(1.0)]
     """
     weight = schedule(iteration)
