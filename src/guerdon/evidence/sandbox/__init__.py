@@ -1,0 +1,52 @@
+"""Where programs that nobody trusts are run: found on this machine by trying, and failing closed.
+
+`find()` returns the best sandbox that works here: "zygote" (fresh namespaces for each run, forked from a server; the
+fast one), then "bubblewrap" (a fresh bubblewrap for each run). There is no way to run a program without a sandbox.
+"""
+
+from __future__ import annotations
+
+from guerdon.evidence.sandbox.base import Job, Limits, Ran, Sandbox, SandboxFault
+from guerdon.evidence.sandbox.bubblewrap import Bubblewrap
+from guerdon.evidence.sandbox.zygote import Zygote
+
+__all__ = ["Bubblewrap", "Job", "Limits", "Ran", "Sandbox", "SandboxFault", "Zygote", "find"]
+
+MODES = {"zygote": Zygote, "bubblewrap": Bubblewrap}
+AUTOMATIC = ("zygote", "bubblewrap")
+_found: dict[str | None, Sandbox] = {}
+
+
+def find(name: str | None = None) -> Sandbox:
+    """The best sandbox that works on this machine, or the one of that name; tried once per process.
+
+    Args:
+        name: "zygote" or "bubblewrap"; None takes the first that works.
+
+    Raises:
+        SandboxFault: none works, with what each one said and what to install. Nothing is ever run without a sandbox.
+
+    Example:
+        >>> from guerdon.evidence.sandbox import Job, find
+        >>> find().run(Job(("/bin/echo", "held"))).stdout  # doctest: +SKIP
+        b'held\\n'
+    """
+    if name not in _found:
+        _found[name] = _first_that_works([name] if name else list(AUTOMATIC))
+    return _found[name]
+
+
+def _first_that_works(names: list[str]) -> Sandbox:
+    said = []
+    for name in names:
+        if name not in MODES:
+            raise SandboxFault(f"find: the sandbox {name!r}; one of {', '.join(MODES)} is needed; leave it out")
+        sandbox = MODES[name]()
+        try:
+            ran = sandbox.run(Job(("/bin/sh", "-c", "echo held"), limits=Limits(wall=10)))
+            if ran.stdout == b"held\n":
+                return sandbox
+            said.append(f"{name}: a trial ended as {ran.ended}, {ran.stderr[-200:].decode(errors='replace')}")
+        except SandboxFault as fault:
+            said.append(f"{name}: {fault}")
+    raise SandboxFault(f"find: no sandbox works here, and nothing is run without one. {' | '.join(said)}")

@@ -1,0 +1,35 @@
+"""`guerdon sandbox doctor`, as a user runs it."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from guerdon.cli.sandbox import sandbox_app
+from guerdon.evidence import sandbox as box
+
+
+@pytest.fixture
+def none_found(monkeypatch):
+    """A machine without bubblewrap."""
+    monkeypatch.setattr("guerdon.evidence.sandbox.bubblewrap.shutil.which", lambda *_, **__: None)
+    monkeypatch.setattr(box, "_found", {})
+
+
+def test_the_doctor_says_what_is_held_as_a_table_and_as_json():
+    try:
+        box.find("bubblewrap")
+    except box.SandboxFault as fault:
+        pytest.skip(str(fault))
+    said = CliRunner().invoke(sandbox_app, ["doctor", "--json"])
+    about = json.loads(said.stdout)
+    assert said.exit_code == 0 and "bubblewrap" in about["held"]
+    assert {row["held"] for row in about["modes"]["bubblewrap"].values()} == {True}
+    assert about["languages"]["python"].startswith("Python")
+
+
+def test_without_bubblewrap_the_doctor_says_what_to_install(none_found):
+    said = CliRunner().invoke(sandbox_app, ["doctor"])
+    assert said.exit_code == 1 and "apt-get install bubblewrap" in said.stdout
+    said = CliRunner().invoke(sandbox_app, ["doctor", "--json"])
+    assert said.exit_code == 1 and json.loads(said.stdout)["held"] == []

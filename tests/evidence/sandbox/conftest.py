@@ -1,0 +1,42 @@
+"""Every sandbox that works on this machine, and how a test runs a program in it."""
+
+import pytest
+
+from guerdon.evidence.sandbox import Job, Limits, SandboxFault, find
+
+PYTHON = "/usr/bin/python3"
+MODES = ("bubblewrap", "zygote")
+
+
+@pytest.fixture(params=MODES)
+def sandbox(request):
+    """Each mode that works here; a machine on which none does is not one to test sandboxes on."""
+    try:
+        return find(request.param)
+    except SandboxFault as fault:
+        pytest.skip(str(fault))
+
+
+@pytest.fixture
+def python(sandbox):
+    """Runs a program text: `python(text, answers=True, wall=1, processes=4)`."""
+    return runner(sandbox)
+
+
+@pytest.fixture
+def modes():
+    """Every mode, side by side: name -> the same as `python`."""
+    try:
+        return {name: runner(find(name)) for name in MODES}
+    except SandboxFault as fault:
+        pytest.skip(str(fault))
+
+
+def runner(sandbox):
+    def run(text, *args, stdin=b"", files=None, keep=(), answers=False, **limits):
+        given = {"wall": 5.0, "cpu": 4.0, **limits}
+        files = {"main.py": text.encode(), **(files or {})}
+        argv = (PYTHON, "-I", "-S", "/box/main.py", *args)
+        return sandbox.run(Job(argv, stdin, files, keep, answers, Limits(**given)))
+
+    return run
