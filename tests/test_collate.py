@@ -156,6 +156,19 @@ def test_a_task_key_that_is_text_in_one_task_is_text_in_all():
     assert b["task_k"].tolist() == ["x", "3", None]
 
 
+def test_lists_and_mappings_under_a_task_are_json_text():
+    b = Batch.of(
+        [
+            Trajectory(0, Task(extra={"tests": [{"stdin": "1", "stdout": "2"}], "mixed": {"a": 1}, "odd": [object()]})),
+            Trajectory(0, Task(extra={"mixed": "text", "odd": [1]})),
+            Trajectory(0, Task(extra={"mixed": 3})),
+        ]
+    )
+    assert b["task_tests"].tolist() == ['[{"stdin": "1", "stdout": "2"}]', None, None]
+    assert b["task_mixed"].tolist() == ['{"a": 1}', "text", "3"]
+    assert b["task_odd"].tolist() == [None, "[1]", None]
+
+
 def test_numpy_in_records_is_as_good_as_python():
     steps = (
         Step(

@@ -30,8 +30,8 @@ def batch_of(trajectories: Sequence[Trajectory]) -> Batch:
 
     Columns at step level: `observation`, `action`, `reward`, `state`, `next_state`,
     `terminated`, `sequence` and one per fact; at trajectory level: `prompt`, `outcome`,
-    `truncated`, `failed`, `ended_by` and `task_KEY` for text and numbers under the task's
-    extra keys; at token level: `token_id`, `sampled`, `logprob`. A column that no record
+    `truncated`, `failed`, `ended_by` and `task_KEY` for text, numbers and (as JSON text) lists and
+    mappings under the task's extra keys; at token level: `token_id`, `sampled`, `logprob`. A column that no record
     fills is left out.
 
     A trajectory that ended as `failed` has no outcome, and its rewards and facts are
@@ -166,11 +166,21 @@ def _trajectories(trajectories: list[Trajectory]) -> dict[str, Column]:
         columns["prompt"] = Column.of("trajectory", pa.array(prompts, pa.string()))
     for name in dict.fromkeys(chain.from_iterable(t.task.extra for t in trajectories)):
         values = [t.task.extra.get(name) for t in trajectories]
-        if all(v is None or isinstance(v, str | int | float) for v in values):
+        if any(isinstance(v, list | tuple | dict) for v in values):  # tests, rubrics, tables: as JSON text
+            text = [v if v is None or isinstance(v, str) else _json(v) for v in values]
+            columns[f"task_{name}"] = Column.of("trajectory", pa.array(text, pa.string()))
+        elif all(v is None or isinstance(v, str | int | float) for v in values):
             if any(isinstance(v, str) for v in values):  # a key that is text in one task is text in all
                 values = [v if v is None else str(v) for v in values]
             columns[f"task_{name}"] = Column.of("trajectory", values)
     return columns
+
+
+def _json(value: Any) -> str | None:
+    try:
+        return json.dumps(value)
+    except (TypeError, ValueError):  # what has no JSON form is left out, like any other object under a task's keys
+        return None
 
 
 def _void_after_failure(columns: dict, trajectories: list[Trajectory], trajectory: Array) -> dict:

@@ -1,11 +1,13 @@
 """Rows of a batch as questions, verdicts as columns."""
 
+import os
+
 import numpy as np
 import pyarrow as pa
 
 from guerdon import Batch, Column, Verdict
 from guerdon.evidence import observe
-from guerdon.evidence.grading import Grading, Here, rows_of, using, with_verdicts
+from guerdon.evidence.grading import Grading, Here, remembered, rows_of, using, with_verdicts
 
 
 def batch():
@@ -72,7 +74,62 @@ def test_graders_with_a_deadline_run_on_the_workers_in_use():
     assert workers.asked == 2
 
 
+def test_a_score_outside_the_range_is_unscored_for_its_item_only():
+    def count(said):
+        return Verdict.score(len(said), high=100)
+
+    b = batch().with_columns(action=Column.of("step", pa.array(["x", "aaa", "c"])))
+    out = Grading("count", count, reads=("action",), deadline=None).observe(b)
+    assert out["count"].tolist() == [None, 1.0, 0.0]
+    assert out["count/cause"].tolist()[0] == "the grader scored 3, outside its range [0, 1]"
+
+
+def test_without_workers_graders_with_a_deadline_run_in_the_processs_own_pool():
+    def where(said):
+        import os
+        import time
+
+        if said == "c":
+            time.sleep(60)
+        return Verdict.score(1, pid=os.getpid())
+
+    b = batch().with_columns(action=Column.of("step", pa.array(["x", "a", "c"])))
+    out = Grading("where", where, reads=("action",), deadline=0.5).observe(b)
+    assert out["where"].tolist() == [1.0, None, 1.0]
+    assert out["where/cause"].tolist()[1] == "the grader missed its deadline of 0.5 s"
+    assert os.getpid() not in out["where/pid"].tolist()
+
+
+def test_equal_items_are_asked_once_without_a_cache_too():
+    asked = []
+
+    def ask(some):
+        asked.extend(some)
+        return [Verdict.score(1.0, said=said) for (said,) in some]
+
+    items = [("a",), ("b",), ("a",), (object(),), ("b",)]
+    verdicts = remembered(Grading("same", len), len, items, ask)
+    assert len(asked) == 3 and [v.facts["said"] for v in verdicts] == [said for (said,) in items]
+
+
 def test_no_items_give_no_columns_but_the_score():
     empty = Batch(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64), {})
     out = with_verdicts(empty, "same", "trajectory", [])
     assert len(out["same"]) == 0 and not out.relations
+
+
+def test_items_with_other_keys_or_types_and_text_that_no_file_takes_are_all_kept():
+    verdicts = [
+        Verdict.score(1.0, items=[{"test": 0, "why": "a"}, {"test": 1, "seconds": 0.5}], said="\ud800 half", mixed=1),
+        Verdict.score(0.0, items=[{"test": 0, "why": 3, "seconds": "long"}], mixed=[1, 2]),
+    ]
+    b = Batch.from_steps(group=[0, 0], trajectory=[0, 1], reward=[0.0, 0.0])
+    out = with_verdicts(b, "same", "trajectory", verdicts)
+    rows = out.relations["same/items"].to_pylist()
+    assert [row["why"] for row in rows] == ["a", None, "3"] and [row["seconds"] for row in rows] == [
+        None,
+        "0.5",
+        "long",
+    ]
+    assert out["same/said"].tolist() == ["? half", None]
+    assert out["same/mixed"].tolist() == ["1", "[1, 2]"]

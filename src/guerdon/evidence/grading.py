@@ -6,49 +6,26 @@ processes that are killed at a deadline, on other machines) and what is remember
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from numbers import Real
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
 
 from guerdon import segments
 from guerdon.batch import Batch, Column, Level
+from guerdon.evidence.cache import keys
 from guerdon.evidence.observer import Cost
+from guerdon.evidence.use import Grade, Here, Workers, cache_in_use, progress_in_use, using, workers_in_use
+from guerdon.evidence.use import Memory as Cache
 from guerdon.records import Verdict
 
-Grade = Callable[..., Verdict]
+__all__ = ["Cache", "Grade", "Grading", "Here", "Workers", "remembered", "rows_of", "using", "with_verdicts"]
 
-
-class Workers(Protocol):
-    """Whatever runs a grader over many items."""
-
-    def run(self, grade: Grade, items: Sequence[tuple], deadline: float | None) -> list[Verdict]:
-        """One verdict per item, in order. A grader that raises, hangs or dies leaves its item unscored."""
-        ...
-
-
-class Cache(Protocol):
-    """Whatever remembers verdicts by key. Only scored ones are given to it."""
-
-    def get(self, keys: Sequence[str]) -> Mapping[str, Verdict]:
-        """The verdicts that are known, by key."""
-        ...
-
-    def put(self, verdicts: Mapping[str, Verdict]) -> None:
-        """Remembers verdicts by key."""
-        ...
-
-
-class Here:
-    """Runs graders in this process, one after another; a deadline cannot be kept here, so none is."""
-
-    def run(self, grade: Grade, items: Sequence[tuple], deadline: float | None) -> list[Verdict]:
-        """One verdict per item; one that raises leaves its item unscored."""
-        return [_graded(grade, item) for item in items]
+SLICE = 4096  # items graded before their verdicts are remembered
 
 
 @dataclass(frozen=True)
@@ -86,23 +63,74 @@ class Grading:
         """The batch with the column `name`, its cause and its facts on it."""
         rows, verdicts = rows_of(batch, self.reads, self.level, self.name)
         asked = [i for i, verdict in enumerate(verdicts) if verdict is None]
-        workers = Here() if self.deadline is None else _WORKERS.get(Here())
-        for i, verdict in zip(asked, workers.run(self.grade, [rows[i] for i in asked], self.deadline), strict=True):
-            verdicts[i] = verdict
+        items = [rows[i] for i in asked]
+        if self.deadline is None:  # quicker than remembering
+            found = Here().run(self.grade, items, None)
+        else:
+            workers = workers_in_use()
+            found = remembered(self, self.grade, items, lambda some: workers.run(self.grade, some, self.deadline))
+        for i, verdict in zip(asked, found, strict=True):
+            verdicts[i] = self._within(verdict)
         return with_verdicts(batch, self.name, self.level, verdicts)
 
+    def _within(self, verdict: Verdict) -> Verdict:
+        if verdict.value is None or self.low <= verdict.value <= self.high:
+            return verdict
+        return Verdict.unscored(f"the grader scored {verdict.value:g}, outside its range [{self.low:g}, {self.high:g}]")
 
-_WORKERS: ContextVar[Workers] = ContextVar("workers")
+
+@runtime_checkable
+class Named(Protocol):
+    """What verdicts are remembered under, beside the grader and the items: any observer."""
+
+    name: str
+    version: str
+    low: float
+    high: float
 
 
-@contextmanager
-def using(workers: Workers):
-    """Inside the block, graders that have a deadline run on these workers."""
-    token = _WORKERS.set(workers)
-    try:
-        yield workers
-    finally:
-        _WORKERS.reset(token)
+def remembered(
+    observer: Named, grade: Grade, items: Sequence[tuple], ask: Callable[[list[tuple]], list[Verdict]]
+) -> list[Verdict]:
+    """A verdict per item: from the cache in use where it is known, else asked for, once for equal items.
+
+    What is asked for is remembered when it is scored; unscored verdicts are asked for again next time.
+    Whoever listens (`using(progress=...)`) hears how far it is.
+
+    Args:
+        observer: its name, version and range are part of what verdicts are remembered under.
+        grade: with its settings, likewise.
+        ask: from some items to a verdict each, in order.
+
+    Example:
+        >>> asked = []
+        >>> def ask(some):
+        ...     asked.extend(some)
+        ...     return [Verdict.score(1.0) for _ in some]
+        >>> verdicts = remembered(Grading("same", len), len, [("a",), ("b",), ("a",)], ask)
+        >>> len(verdicts), asked
+        (3, [('a',), ('b',)])
+    """
+    cache, progress = cache_in_use(), progress_in_use()
+    named = keys(observer.name, observer.version, observer.low, observer.high, grade, items)
+    known = dict(cache.get(list({key for key in named if key}))) if cache else {}
+    first: dict[str | int, int] = {}  # where each different item that is not known stands first
+    for i, key in enumerate(named):
+        if key not in known:
+            first.setdefault(key or i, i)
+    to_ask, n = list(first.items()), len(items)
+    fresh: dict[str | int, Verdict] = {}
+    for at in range(0, len(to_ask), SLICE):
+        some = to_ask[at : at + SLICE]
+        verdicts = dict(zip((key for key, _ in some), ask([items[i] for _, i in some]), strict=True))
+        if cache:
+            cache.put({k: v for k, v in verdicts.items() if isinstance(k, str) and v.scored})
+        fresh |= verdicts
+        if progress:
+            progress(observer.name, n - len(to_ask) + len(fresh), n)
+    if progress and not to_ask:
+        progress(observer.name, n, n)
+    return [known[key] if key in known else fresh[key or i] for i, key in enumerate(named)]
 
 
 def rows_of(batch: Batch, reads: Sequence[str], level: Level, who: str) -> tuple[list[tuple], list[Verdict | None]]:
@@ -135,24 +163,34 @@ def with_verdicts(batch: Batch, name: str, level: Level, verdicts: Sequence[Verd
     values = np.array([np.nan if v.value is None else v.value for v in verdicts], float)
     columns = {name: Column(level, values, np.array([v.scored for v in verdicts], bool))}
     if not all(v.scored for v in verdicts):
-        columns[f"{name}/cause"] = Column.of(level, pa.array([v.cause for v in verdicts], pa.string()))
+        columns[f"{name}/cause"] = Column.of(level, _texts([v.cause for v in verdicts]))
     for fact in dict.fromkeys(key for v in verdicts for key in v.facts):
         seen = [v.facts.get(fact) for v in verdicts]
-        text = any(isinstance(s, str) for s in seen)
+        numbers = all(s is None or isinstance(s, Real | np.bool_) for s in seen)
         columns[f"{name}/{fact}"] = Column.of(
-            level, pa.array([None if s is None else str(s) for s in seen], pa.string()) if text
-            else np.array([np.nan if s is None else float(s) for s in seen], float)
-        )  # fmt: skip
+            level, np.array([np.nan if s is None else float(s) for s in seen], float) if numbers else _texts(seen)
+        )
     batch = batch.with_columns(**columns)
     items = [{level: i, **item} for i, verdict in enumerate(verdicts) for item in verdict.items]
-    return batch.with_relations(**{f"{name}/items": pa.Table.from_pylist(items)}) if items else batch
+    return batch.with_relations(**{f"{name}/items": _table(items)}) if items else batch
 
 
-def _graded(grade: Grade, item: tuple) -> Verdict:
-    try:
-        return grade(*item)
-    except Exception as error:  # the grader's own fault is no score
-        return Verdict.unscored(f"{type(error).__name__}: {error}")
+def _table(rows: list[dict[str, Any]]) -> pa.Table:
+    """The rows as a table with every column that any of them has; one of mixed types becomes text."""
+    out = {}
+    for name in dict.fromkeys(key for row in rows for key in row):
+        values = [row.get(name) for row in rows]
+        try:
+            out[name] = pa.array(values)
+        except (pa.ArrowException, UnicodeError, OverflowError, TypeError):
+            out[name] = _texts(values)
+    return pa.table(out)
+
+
+def _texts(values: list[Any]) -> pa.Array:
+    """Text as Arrow can hold it: no halves of surrogate pairs; what is no text is written as JSON."""
+    said = [v if v is None or isinstance(v, str) else json.dumps(v, default=str) for v in values]
+    return pa.array([None if s is None else s.encode("utf-8", "replace").decode() for s in said], pa.string())
 
 
 def _at(batch: Batch, name: str, level: Level) -> Column:

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from guerdon.batch import Batch, Column, Level
 from guerdon.errors import GuerdonError, LevelError, UnknownNameError, UnscoredError
+from guerdon.evidence.use import Memory, Progress, Workers, using
 
 Cost = Literal["free", "seconds", "minutes"]
 RECORD = "observers"  # the relation that says which version of which observer left its facts
@@ -66,7 +67,14 @@ class Reading:
         return batch.with_columns(**{self.name: self.read(batch)})
 
 
-def observe(batch: Batch, observers: Iterable[Observer]) -> Batch:
+def observe(
+    batch: Batch,
+    observers: Iterable[Observer],
+    *,
+    workers: Workers | None = None,
+    cache: Memory | None = None,
+    progress: Progress | None = None,
+) -> Batch:
     """Runs each observer once and records its version.
 
     An observer whose column is on the batch in its present version is not run again. One
@@ -75,6 +83,9 @@ def observe(batch: Batch, observers: Iterable[Observer]) -> Batch:
 
     Args:
         observers: as in `term.observers`; equal ones run once.
+        workers: where graders that have a deadline run; None: those of `using`, else a pool of this process.
+        cache: where scored verdicts are looked up and kept; None: that of `using`, else none.
+        progress: called with an observer's name, how many of its items are done, and of how many.
 
     Returns:
         The batch with their facts, and the relation `observers`: name, version, level, low, high, cost.
@@ -98,7 +109,8 @@ def observe(batch: Batch, observers: Iterable[Observer]) -> Batch:
     for name, observer in wanted.items():
         if name in batch and name in known and known[name]["version"] == observer.version:
             continue
-        batch, fine = _observed(batch, observer)
+        with using(workers, cache, progress):
+            batch, fine = _observed(batch, observer)
         if fine:  # a fault is never kept as an answer, so it is tried again next time
             known[name] = {k: getattr(observer, k) for k in ("name", "version", "level", "low", "high", "cost")}
         else:
