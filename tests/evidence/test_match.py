@@ -1,5 +1,7 @@
 """match: what it accepts, what it rejects, what it leaves unscored."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -54,3 +56,14 @@ def test_a_play_that_said_nothing_at_all_is_wrong():
 def test_without_a_reference_column_the_cause_names_it():
     batch = Batch.from_steps(group=[0], trajectory=[0], reward=[0.0], action=["a"])
     assert "'reference'" in observe(batch, [match()])["match/cause"].tolist()[0]
+
+
+def test_a_wall_of_combining_marks_and_a_megabyte_are_only_wrong():
+    start = time.perf_counter()
+    assert verdict("a" + "\u0300\u0327" * 90_000, "north")["match"].tolist() == [0.0]
+    assert verdict("north" + " " * 1_000_000, "north")["match"].tolist() == [0.0]
+    assert time.perf_counter() - start < 2
+
+
+def test_one_observer_may_be_named_twice():
+    assert match() == match() and match() != match(reference="other")

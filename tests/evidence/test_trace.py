@@ -1,10 +1,14 @@
 """Trace facts: accepted, rejected and unscored cases, and agreement with slow loops."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from guerdon.batch import Batch, Column
+from guerdon.errors import ShapeError
 from guerdon.evidence import invalid_share, observe, repeated, tokens, turns
+from guerdon.evidence.trace import loop_share, looped, reads_as_error, tool_error, tool_errors
 from strategies import ragged_batches
 
 ALL = (turns, tokens, invalid_share, repeated)
@@ -81,3 +85,81 @@ def test_facts_agree_with_loops_over_plays(batch):
         for t in mine:
             assert seen["repeated"].values[t] == ((state[t], action[t]) in done)
             done.add((state[t], action[t]))
+
+
+# Loops and tool errors.
+
+
+def walked(places, owner=None):
+    """A batch of steps whose place and action have one letter."""
+    n = len(places)
+    return Batch.from_steps(
+        group=[0] * n,
+        trajectory=owner or [0] * n,
+        reward=[0.0] * n,
+        state=[ord(p) for p in places],
+        action=list(places),
+    )
+
+
+@pytest.mark.parametrize(
+    ("places", "wanted"),
+    [("abab", "0011"), ("aba", "000"), ("aaaa", "0111"), ("abcabcab", "00011111"), ("abcd", "0000"), ("a", "0"),
+     ("xabab", "00011"), ("ababx", "00110"), ("aabb", "0101")],
+)  # fmt: skip
+def test_loops_by_hand(places, wanted):
+    assert observe(walked(places), [looped()])["looped"].tolist() == [float(w) for w in wanted]
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 1)), min_size=1, max_size=12), st.integers(1, 4))
+def test_a_step_is_looped_where_a_whole_period_comes_again(steps, longest):
+    steps = sorted(steps, key=lambda s: s[1])
+    places, owner = "".join(s[0] for s in steps), [s[1] for s in steps]
+    slow = [0.0] * len(places)
+    for p in range(1, longest + 1):
+        for start in range(len(places) - 2 * p + 1):
+            one, two = slice(start, start + p), slice(start + p, start + 2 * p)
+            if places[one] == places[two] and len(set(owner[start : start + 2 * p])) == 1:
+                slow[two] = [1.0] * p
+    assert observe(walked(places, owner), [looped(longest=longest)])["looped"].tolist() == slow
+
+
+def test_a_missing_action_breaks_a_loop_and_leaves_the_share_unscored():
+    batch = walked("aaa").with_columns(action=Column.of("step", ["a", None, "a"]))
+    seen = observe(batch, [looped(), loop_share()])
+    assert seen["looped"].tolist() == [0.0, None, 0.0] and seen["loop_share"].tolist() == [None]
+    assert observe(walked("abab"), [loop_share()])["loop_share"].tolist() == [0.5]
+    with pytest.raises(ShapeError, match="at least one step"):
+        looped(longest=0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Error: x",
+        " error",
+        "Traceback (most recent call last):\n",
+        '{"error": "x"}',
+        '{"status": "failed"}',
+        '{"success": false}',
+    ],
+)
+def test_errors_are_read(text):
+    assert reads_as_error(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "no error", '{"error": null}', '{"ok": true}', "{" * 100_000, '{"status": ["error"]}', '{"success": 0}'],
+)
+def test_no_errors_are_read(text):
+    assert not reads_as_error(text)
+
+
+def test_errors_belong_to_the_step_that_caused_them():
+    batch = plays(observation=Column.of("step", ["Error", "Error: a", "fine", "Error", "go", None]))
+    seen = observe(batch, [tool_error(), tool_errors()])
+    assert seen["tool_error"].tolist() == [1.0, 0.0, None, None, None, None]
+    assert seen["tool_errors"].tolist() == [1.0, 0.0, None]
+    lost = plays(observation=Column.of("step", ["x", None, "Error", "x", "x", "x"]))
+    assert observe(lost, [tool_errors()])["tool_errors"].tolist() == [None, 0.0, None]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import unicodedata
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from guerdon import segments
 from guerdon.batch import Batch, Column
 from guerdon.evidence.observer import Reading
+from guerdon.evidence.texts.words import LIMIT, composed
 
 
 def normalise(text: str) -> str:
@@ -22,15 +24,15 @@ def normalise(text: str) -> str:
         >>> normalise("-5."), normalise("50 %")
         ('-5', '50 %')
     """
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split()).strip(".,;:!?\"'`()[]{} ")
+    return " ".join(composed(text).casefold().split()).strip(".,;:!?\"'`()[]{} ")
 
 
 def match(name: str = "match", reference: str = "reference", action: str = "action") -> Reading:
     """An observer: 1 where the last action equals the task's reference after `normalise`, else 0.
 
-    An empty answer never matches. A play that ended without any step was asked and said
-    nothing: 0. Unscored where the task has no reference, the last action was not recorded, or
-    the play failed.
+    An empty answer never matches, nor does one above 200,000 characters. A play that ended
+    without any step was asked and said nothing: 0. Unscored where the task has no reference, the
+    last action was not recorded, or the play failed.
 
     Args:
         reference: a trajectory column of text or numbers.
@@ -43,14 +45,26 @@ def match(name: str = "match", reference: str = "reference", action: str = "acti
         array([1., 0.])
     """
 
-    def read(batch: Batch) -> Column:
-        batch.need([reference, action], name)
-        wanted = batch[reference]
+    return Reading(name, Match(name, reference, action))
+
+
+@dataclass(frozen=True)
+class Match:
+    """What `match` reads: see there. Equal ones are equal, so that one observer may be named twice."""
+
+    name: str = "match"
+    reference: str = "reference"
+    action: str = "action"
+
+    def __call__(self, batch: Batch) -> Column:
+        """The column of matches."""
+        batch.need([self.reference, self.action], self.name)
+        wanted = batch[self.reference]
         end = segments.last(batch.trajectory_of_step)
-        last, owner = batch[action].take(np.flatnonzero(end)), batch.trajectory_of_step[end]
+        last, owner = batch[self.action].take(np.flatnonzero(end)), batch.trajectory_of_step[end]
         said = np.full(batch.size("trajectory"), "", object)
-        said[owner] = [normalise(str(text)) if text is not None else "" for text in last.tolist()]
-        goal = [normalise(str(text)) if text is not None else "" for text in wanted.tolist()]
+        said[owner] = [_read(text) for text in last.tolist()]
+        goal = [_read(text) for text in wanted.tolist()]
         values = np.array([s == g and s != "" for s, g in zip(said, goal, strict=True)], float)
         valid = wanted.valid.copy()
         valid[owner] &= last.valid
@@ -58,4 +72,8 @@ def match(name: str = "match", reference: str = "reference", action: str = "acti
             valid &= ~(batch["failed"].valid & np.asarray(batch["failed"].values, bool))
         return Column("trajectory", values, valid)
 
-    return Reading(name, read)
+
+def _read(value: Any) -> str:
+    """What is compared; nothing of what is missing, or longer than what is read."""
+    text = "" if value is None else str(value)
+    return normalise(text) if len(text) <= LIMIT else ""
