@@ -13,6 +13,9 @@ from guerdon import errors
 from guerdon.cli.bench import bench_app
 from guerdon.cli.progress import console
 from guerdon.cli.recipes import recipes_app
+from guerdon.cli.sandbox import sandbox_app
+from guerdon.cli.score import score
+from guerdon.cli.serve import serve
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -107,7 +110,10 @@ def report(folder: Path, as_json: AsJson = False) -> None:
 
 
 app.add_typer(bench_app, name="bench")
+app.command()(score)
+app.command()(serve)
 app.add_typer(recipes_app, name="recipes")
+app.add_typer(sandbox_app, name="sandbox")
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -1,0 +1,83 @@
+"""`guerdon score`: a process, a kill, and a cache."""
+
+import json
+import signal
+import time
+
+import pytest
+
+from guerdon.records import Step, Task, Trajectory
+from guerdon.store import write_jsonl
+from launch import start
+
+REWARD = """
+import os, time
+import guerdon as gd
+from guerdon.evidence import Grading
+from guerdon.records import Verdict
+
+def graded(said, wanted):
+    with open(os.environ["ASKED"], "a") as file:
+        file.write(said + "\\n")
+    time.sleep(float(os.environ.get("SLOW", 0)))
+    return Verdict.score(said == wanted)
+
+right = Grading("right", graded, deadline=10.0)
+REWARD = gd.fact(right)
+TWICE = 2.0 * gd.fact(right)
+"""
+
+
+@pytest.fixture
+def asked(tmp_path, monkeypatch):
+    """A folder with a reward and plays; what its grader is asked is in the file `asked`."""
+    (tmp_path / "reward.py").write_text(REWARD)
+    plays = [Trajectory(i, Task("?", "0"), (Step("", str(i)),)) for i in range(40)]
+    write_jsonl(tmp_path / "plays.jsonl", plays)
+    (tmp_path / "asked").write_text("")
+    return tmp_path
+
+
+def score(folder, out, *more, name="REWARD", wait=True):
+    from launch import ENVIRONMENT
+
+    ENVIRONMENT["ASKED"] = str(folder / "asked")
+    process = start(
+        ["score", folder / "plays.jsonl", "--reward", f"{folder}/reward.py:{name}", "--out", folder / out, "--workers",
+         "1", "--chunk", "8", *more]
+    )  # fmt: skip
+    return process.communicate(timeout=60) if wait else process
+
+
+def test_a_file_is_scored_and_another_reward_asks_no_grader_again(asked):
+    out, err = score(asked, "out", "--cache", asked / "cache", "--json")
+    summary = json.loads(out)
+    assert summary["plays"] == summary["score"]["scored"] == 40, err
+    assert summary["score"]["mean"] == pytest.approx(1 / 40)
+    before = (asked / "asked").read_text()
+    out, err = score(asked, "twice", "--cache", asked / "cache", name="TWICE")
+    assert "0.05" in out, err
+    assert (asked / "asked").read_text() == before
+
+
+@pytest.mark.slow
+def test_what_was_done_before_a_kill_is_kept(asked, monkeypatch):
+    from launch import ENVIRONMENT
+
+    monkeypatch.setitem(ENVIRONMENT, "SLOW", "0.05")
+    process = score(asked, "out", wait=False)
+    while len(list((asked / "out").glob("batches/*.jsonl"))) < 2:
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    monkeypatch.setitem(ENVIRONMENT, "SLOW", "0")
+    out, err = score(asked, "out", "--json")
+    assert json.loads(out)["plays"] == 40, err
+    assert 40 <= len((asked / "asked").read_text().split()) <= 40 + 8 + 2
+
+
+def test_a_reward_that_is_none_is_one_sentence(asked):
+    _, err = score(asked, "out", name="right")
+    assert "has no Term called 'right'" in err
+    assert "Traceback" not in err
