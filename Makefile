@@ -8,10 +8,21 @@ export TOKENIZERS_PARALLELISM ?= false
 export HF_HUB_OFFLINE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test table textworld bench claims fix lint flow slow speed wheel clean
+.PHONY: help system programs demo test table textworld bench rates claims fix lint flow slow speed wheel clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+# What graded programs are shut in and run with; Debian's package of each.
+PROGRAMS := bwrap:bubblewrap gcc:gcc node:nodejs lua5.4:lua5.4 bash:bash
+LACKING = $(foreach p,$(PROGRAMS),$(if $(shell command -v $(firstword $(subst :, ,$(p)))),,$(lastword $(subst :, ,$(p)))))
+
+system:  ## install what tests need of the system (bubblewrap, gcc, nodejs, lua5.4), as root on Debian or Ubuntu
+	@if [ -n "$(strip $(LACKING))" ]; then apt-get update -qq && apt-get install -y -qq $(LACKING); fi
+
+programs:
+	@if [ -n "$(strip $(LACKING))" ]; then echo "make test: not installed: $(strip $(LACKING)); graded programs are shut in \
+	and run with these; run: make system (as root), or install them with your package manager"; exit 2; fi
 
 $(VENV)/base: constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -29,7 +40,7 @@ $(VENV)/test: $(VENV)/base pyproject.toml
 demo: $(VENV)/run  ## train outcome-only, dense and control on keydoor, one seed; writes runs/demo/report.html (under 5 minutes)
 	$(BIN)/python -m guerdon compare --env keydoor --recipes grpo,milestones --controls milestones --seeds 1 --out runs/demo
 
-test: $(VENV)/test  ## all tests but the slow ones: plain, then the pure half with shapes checked
+test: programs $(VENV)/test  ## all tests but the slow ones: plain, then the pure half with shapes checked
 	$(BIN)/python -m pytest -n 2 tests
 	$(BIN)/python -m pytest -n 2 -m 'not slow and not bad_input and not speed' --jaxtyping-packages=guerdon,beartype.beartype \
 		tests/credit tests/rewards tests/evidence tests/test_batch.py tests/test_segments.py tests/test_collate.py tests/test_records.py
@@ -46,6 +57,9 @@ bench: $(VENV)/test  ## against TRL's GRPOTrainer, and the cost of a turn (a qui
 	$(BIN)/python bench/against_trl.py
 	$(BIN)/python bench/turns.py
 
+rates: programs $(VENV)/test  ## how fast evidence is: sandbox, code, pool, maths, server (a quiet machine)
+	for what in sandbox code_rate pool maths server; do $(BIN)/python bench/$$what.py || exit 1; done
+
 claims: $(VENV)/run  ## check what papers say of credit, all claims; writes docs/claims.md (about 10 minutes on two cores)
 	$(BIN)/python -m guerdon bench claim --all --markdown > docs/claims.tmp && mv docs/claims.tmp docs/claims.md
 
@@ -59,7 +73,7 @@ lint: $(VENV)/test  ## ruff, changing nothing
 flow: $(VENV)/test  ## the order of the stages, mirrored tests, light import
 	$(BIN)/python -m pytest tests/test_flow.py
 
-slow: $(VENV)/test  ## the tests that take minutes or need a browser
+slow: programs $(VENV)/test  ## the tests that take minutes or need a browser
 	@command -v chromium >/dev/null || { echo "make slow: chromium is not installed; the report is looked at in a real browser; run: apt-get install chromium"; exit 2; }
 	$(BIN)/python -m pytest -m slow tests
 
