@@ -1,0 +1,57 @@
+"""The same value: as fractions, to 40 figures, and at points."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from guerdon.evidence.maths.expressions import equal_values, points, proportional
+from guerdon.evidence.maths.parse import parse
+
+
+def same(a, b):
+    return equal_values(parse(a), parse(b))
+
+
+@given(st.lists(st.integers(-9, 9), min_size=1, max_size=5), st.integers(-9, 9))
+def test_a_polynomial_is_only_itself(coefficients, change):
+    text = "+".join(f"({c})x^{k}" for k, c in enumerate(coefficients))
+    back = "+".join(f"({c})x^{k}" for k, c in reversed(list(enumerate(coefficients))))
+    assert same(text, back) is True
+    assert same(text, f"{back}+({change})") is (change == 0)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "wanted"),
+    [
+        ("1/3", "0.333333", True),
+        ("1/3", "0.33333", False),
+        (r"\frac{1}{2004!}", r"\frac{1}{2006!}", False),
+        (r"e^{\pi\sqrt{163}}", "262537412640768744", False),
+        (r"\sin\pi", "0", True),
+        ("10^{-70}", "0", False),
+        (r"\sqrt{5+2\sqrt6}", r"\sqrt2+\sqrt3", True),
+        (r"\sqrt{x^2}", "|x|", True),
+        (r"\sqrt{x^2}", "x", False),
+        (r"\sqrt{x}\sqrt{x}", "x", None),
+        ("n!", "n(n-1)!", True),
+        (r"\binom{n}{2}", r"\frac{n(n-1)}{2}", True),
+        (r"\infty", "5", False),
+        ("1/0", "1/0", None),
+        (r"\sin 2x", r"2\sin x\cos x", True),
+    ],
+)
+def test_cases(a, b, wanted):
+    assert same(a, b) is wanted
+
+
+def test_points_are_the_same_for_the_same_trees_and_others_for_others():
+    a, b = parse("x+1"), parse("x+2")
+    assert points(a, b, ["x"]) == points(a, b, ["x"])
+    assert points(a, b, ["x"]) != points(b, a, ["x"])
+
+
+def test_proportional():
+    assert proportional(parse("2x-4"), parse("x-2")) == 2
+    assert proportional(parse("x^2"), parse("x")) is None

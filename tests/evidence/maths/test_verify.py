@@ -1,0 +1,228 @@
+"""Maths, whole: what is equal, who is at fault, and that no text hangs or breaks it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from guerdon.batch import Batch, Column
+from guerdon.errors import RecordError
+from guerdon.evidence.maths import check_reference, check_references, equal, equal_all, maths
+from guerdon.evidence.pool import Pool
+from guerdon.evidence.use import using
+
+sys.path.insert(0, str(Path(__file__).parent))
+from hostile import pairs
+
+LATE = 1.1 if os.getloadavg()[0] < (os.cpu_count() or 1) else 1.5  # the deadline, and what a busy machine adds
+LABELLED = [json.loads(line) for line in (Path(__file__).parent / "labelled.jsonl").read_text("utf-8").splitlines()]
+
+
+@pytest.fixture(scope="module")
+def pool():
+    with Pool(workers=2) as pool, using(pool):
+        equal(r"\int_0^1 x dx", r"\int_0^1 y dy", deadline=30.0)  # workers are up
+        yield pool
+
+
+# --- laws ------------------------------------------------------------------------------------------
+@given(st.integers(), st.integers())
+def test_whole_numbers_are_equal_when_they_are(a, b):
+    assert equal(f"${a}$", str(b)).value == float(a == b)
+
+
+@given(st.fractions(max_denominator=10**6))
+def test_a_fraction_in_latex_equals_itself(x):
+    assert equal(rf"\boxed{{\frac{{{x.numerator}}}{{{x.denominator}}}}}", f"{x.numerator}/{x.denominator}").value == 1.0
+
+
+@given(st.text(max_size=60))
+def test_any_short_text_gets_a_verdict_against_a_number(text):
+    verdict = equal(text, "7", deadline=1.0)
+    assert verdict.scored or "missed" in (verdict.cause or "")
+
+
+# --- the labelled file -------------------------------------------------------------------------------
+def test_the_labelled_file_is_what_it_should_be():
+    assert len(LABELLED) >= 500
+    assert sum(not row["source"].startswith("ours") for row in LABELLED) >= 300
+    assert len({(row["answer"], row["reference"]) for row in LABELLED}) == len(LABELLED)
+    assert len({row["kind"] for row in LABELLED}) >= 20
+
+
+def test_verdicts_agree_with_the_labels(pool):
+    verdicts = equal_all([(row["answer"], row["reference"]) for row in LABELLED])
+    wrong = [
+        row["answer"]
+        for row, verdict in zip(LABELLED, verdicts, strict=True)
+        if verdict.value not in (row["label"], None)
+    ]
+    assert len(wrong) <= 2, wrong  # sqrt(k/m) sqrt(m/k) for 1 is one
+    assert sum(not verdict.scored for verdict in verdicts) <= 3
+    assert sum(verdict.facts.get("path") == "exact" for verdict in verdicts) > 0.97 * len(verdicts)
+
+
+def test_no_wrong_answer_is_paid(pool):
+    some = [row for row in LABELLED if not row["label"]]
+    assert not [
+        row["answer"]
+        for row, verdict in zip(some, equal_all((r["answer"], r["reference"]) for r in some), strict=True)
+        if verdict.value == 1.0
+    ]
+
+
+# --- accept, reject, unscored -------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("answer", "reference", "value"),
+    [
+        (r"\boxed{\frac{1}{2}}", "0.5", 1),
+        ("(2,oo)", "x>2", 1),
+        ("x>2", r"(2,\infty)", 1),
+        ("3=3", "3", 0),
+        ("50", "0.5", 0),
+        ("50%", "0.5", 1),
+        ("50%", "50", 1),
+        ("0.5%", "0.5", 0),
+        (r"\{1,2,2\}", r"\{1,2\}", 1),
+        ("$1+1/e$", r"1-\frac{1}{\mathrm{e}}", 0),
+        (r"\frac{1}{2^{98}}", r"\frac{1}{2^{99}}", 0),
+        ("1 2 3 4 5 6 7", "7", 0),
+        ("5 cm", "5 m", 0),
+        ("500 cm", "5 m", 1),
+    ],
+)
+def test_cases_with_a_rule(answer, reference, value):
+    assert equal(answer, reference).value == value
+
+
+def test_what_the_candidate_did_under_the_limits_is_nought_with_a_reason():
+    for answer in (r"\boxed{9^{9^{9^{9}}}}", "1" * 3000, r"\boxed{(10^9)!}", "(" * 500, ""):
+        verdict = equal(answer, "7")
+        assert verdict.value == 0.0
+        assert verdict.facts["why"]
+
+
+@pytest.mark.parametrize("reference", ["", "  ", "$$", r"\frac{1}{", "9^{9^{9^{9}}}", "1/0", "1" * 6000])
+def test_a_bad_reference_is_unscored_and_refused_at_load(reference, pool):
+    verdict = equal(r"\boxed{\int_0^1 x}", reference)
+    assert not verdict.scored
+    assert "reference" in verdict.cause
+    assert "reference" in check_reference(reference)
+
+
+def test_rows_with_bad_references_are_named():
+    with pytest.raises(RecordError, match="row 1: the reference is empty"):
+        check_references(["1", "", r"\sqrt{2}"])
+
+
+def test_a_missed_deadline_is_no_score(pool):
+    slow = r"\boxed{(" + ",".join("x" * (k % 7 + 1) for k in range(400)) + ")}"
+    verdict = equal(slow, r"\int_0^1 f(x) dx", deadline=0.05)
+    assert not verdict.scored
+    assert "deadline" in verdict.cause
+
+
+def test_without_math_verify_the_sentence_names_the_extra(monkeypatch):
+    from guerdon.errors import MissingExtraError
+    from guerdon.evidence.maths import checked
+
+    checked._checker.cache_clear()
+    monkeypatch.setitem(sys.modules, "math_verify", None)
+    with pytest.raises(MissingExtraError, match=r"guerdon\[math\]"):
+        checked.Checker()("x", r"\int_0^1 x dx")
+    checked._checker.cache_clear()
+
+
+# --- the observer -------------------------------------------------------------------------------------
+def test_the_observer_leaves_scores_causes_and_facts(pool):
+    said = ["#### 0.5", "$2$", None, r"$\int_0^1 x dx$", "no idea"]
+    batch = Batch.from_steps(group=[0] * 5, trajectory=list(range(5)), reward=[0.0] * 5, action=said)
+    batch = batch.with_columns(reference=Column.of("trajectory", ["1/2", "1/2", "1/2", "1/2", ""]))
+    seen = maths().observe(batch)
+    assert seen["maths"].valid.tolist() == [True, True, False, True, False]
+    assert seen["maths"].values[[0, 1, 3]].tolist() == [1.0, 0.0, 1.0]
+    assert seen["maths/path"].tolist()[3] == "checked"
+    assert seen["maths/cause"].tolist()[4] == "the reference is empty"
+
+
+# --- attacks ------------------------------------------------------------------------------------------
+def fuzz(n: int, seed: int) -> Counter:
+    """Asks about the generated strings on two threads; each has to be answered within the deadline and 100 ms."""
+    seen: Counter = Counter()
+    times: list[float] = []
+    context = copy_context()  # the workers in use are those of this thread
+
+    def ask(pair: tuple[str, str, bool]):
+        start = time.perf_counter()
+        verdict = equal(*pair[:2], deadline=1.0)
+        times.append(time.perf_counter() - start)
+        return verdict, pair[2]
+
+    with ThreadPoolExecutor(2) as threads:
+        for verdict, hostile in threads.map(lambda pair: context.copy().run(ask, pair), pairs(n, seed)):
+            seen["hostile"] += hostile
+            seen["scored" if verdict.scored else "unscored"] += 1
+            seen["ours"] += any(x in (verdict.cause or "") for x in ("verifier failed", "could not be asked"))
+    seen["late"] = sum(t > LATE for t in times)
+    print(f"{n} strings: {dict(seen)}; slowest {max(times):.3f} s")
+    return seen
+
+
+def check(seen: Counter, n: int) -> None:
+    assert seen["scored"] + seen["unscored"] == n
+    assert 0.02 * n < seen["hostile"] < 0.09 * n
+    assert not seen["ours"]
+    assert not seen["late"]
+
+
+def test_a_thousand_hostile_strings_end_in_time(pool):
+    check(fuzz(1000, 0), 1000)
+
+
+@pytest.mark.slow
+def test_twenty_thousand_hostile_strings_end_in_time(pool):
+    check(fuzz(20_000, 1), 20_000)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["\ud800\udfff", "\x00" * 10, "$ " * 20_000, r"\boxed{" * 20_000, "answer is " * 100_000, "answer" + " " * 900_000,
+     "<answer>" * 50_000 + "</answer>", "**" * 200_000, r"\[" * 100_000, "1" * 1_000_000, "#### " * 100_000,
+     "(" * 1_000_000, "-" * 100_000 + "5", "9!" * 900, "x" * 1_000_000, r"\text{" * 900, "{" * 1900, "1," * 900,
+     "^" * 1900, "½" * 1900],
+)  # fmt: skip
+def test_megabytes_and_odd_signs_are_quick(text, pool):
+    for answer in (text, rf"\boxed{{{text}}}", "The answer is " + text):
+        start = time.perf_counter()
+        verdict = equal(answer, "7")
+        assert time.perf_counter() - start < LATE
+        assert verdict.scored or "deadline" in verdict.cause
+
+
+def test_threads_may_ask_and_the_process_goes_on():
+    """The defect of peers: a tower of powers on a thread froze the whole process."""
+    verdicts: list = []
+    ask = [threading.Thread(target=lambda: verdicts.append(equal(r"\boxed{9^{9^{9^{9}}}}", "7"))) for _ in range(8)]
+    for thread in ask:
+        thread.start()
+    for thread in ask:
+        thread.join(20)
+    assert [v.value for v in verdicts] == [0.0] * 8
+
+
+def test_importing_it_brings_neither_sympy_nor_math_verify():
+    code = "import guerdon.evidence.maths, sys; print('sympy' in sys.modules, 'math_verify' in sys.modules)"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert out.stdout.split() == ["False", "False"]
