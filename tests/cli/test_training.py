@@ -17,10 +17,21 @@ from launch import train
 def test_train_prints_success_on_both_splits_and_where_the_report_is(cli, tmp_path):
     said = cli(*train(tmp_path / "r", iterations=1))
     assert said.code == 0
-    assert [line.split()[0] for line in said.out.splitlines()] == ["test", "train", "report"]
+    assert [w for w in map(first, said.out.splitlines()) if w != "note"] == ["test", "train", "report"]
     assert (tmp_path / "r" / "report.html").exists() and str(tmp_path / "r" / "report.html") in said.out
     assert "\x1b" not in said.out + said.err
     assert "rloo: loading" in said.err and "1 of 1" in said.err, "something is said before what takes long"
+
+
+def test_notes_stand_before_the_report_and_in_the_summary(cli, tmp_path):
+    said = cli(*train(tmp_path / "r", iterations=1))
+    notes = [line.split(maxsplit=1)[1] for line in said.out.splitlines() if first(line) == "note"]
+    assert notes == store.read_json(tmp_path / "r" / "summary.json")["idle"]
+    assert notes and first(said.out.splitlines()[-1]) == "report", "one iteration of a beginner never has a success"
+
+
+def first(line):
+    return line.split()[0]
 
 
 def test_train_as_json_is_the_summary(cli, tmp_path):
