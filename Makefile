@@ -8,7 +8,7 @@ export TOKENIZERS_PARALLELISM ?= false
 export HF_HUB_OFFLINE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help system programs demo test table textworld bench rates claims fix lint flow slow speed wheel clean
+.PHONY: help system programs demo test table textworld bench rates claims fix laws lint flow slow speed wheel clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -37,13 +37,17 @@ $(VENV)/test: $(VENV)/base pyproject.toml
 	$(PIP) -e '.[all,dev]'
 	@touch $@ $(VENV)/run
 
+# Evidence that is worked out in the process that asks; what starts processes is run plainly only.
+PURE := tests/evidence/logic tests/evidence/states tests/evidence/sources tests/evidence/texts tests/evidence/tools \
+	$(addprefix tests/evidence/test_,agreement.py grading.py match.py novelty.py observer.py spending.py trace.py)
+
 demo: $(VENV)/run  ## train outcome-only, dense and control on keydoor, one seed; writes runs/demo/report.html (under 5 minutes)
 	$(BIN)/python -m guerdon compare --env keydoor --recipes grpo,milestones --controls milestones --seeds 1 --out runs/demo
 
 test: programs $(VENV)/test  ## all tests but the slow ones: plain, then the pure half with shapes checked
 	$(BIN)/python -m pytest -n 2 tests
 	$(BIN)/python -m pytest -n 2 -m 'not slow and not bad_input and not speed' --jaxtyping-packages=guerdon,beartype.beartype \
-		tests/credit tests/rewards tests/evidence tests/test_batch.py tests/test_segments.py tests/test_collate.py tests/test_records.py
+		tests/credit tests/rewards $(PURE) tests/test_batch.py tests/test_segments.py tests/test_collate.py tests/test_records.py
 	$(BIN)/python -m pytest -n 2 -m 'not slow' --doctest-modules src/guerdon -p no:cacheprovider
 
 table: $(VENV)/run  ## the table of docs/results.md: ten recipes, three seeds (under 100 minutes; killed and repeated, it goes on)
@@ -76,6 +80,9 @@ flow: $(VENV)/test  ## the order of the stages, mirrored tests, light import
 slow: programs $(VENV)/test  ## the tests that take minutes or need a browser
 	@command -v chromium >/dev/null || { echo "make slow: chromium is not installed; the report is looked at in a real browser; run: apt-get install chromium"; exit 2; }
 	$(BIN)/python -m pytest -m slow tests
+
+laws: $(VENV)/test  ## the laws of recipes, credit, rewards and objectives on batches made anew, other ones in every run
+	LAWS=wide $(BIN)/python -m pytest -n 2 -m 'not slow and not speed' tests/recipes tests/credit tests/rewards tests/objectives
 
 speed: $(VENV)/test  ## the figures that must hold on a quiet machine
 	$(BIN)/python -m pytest -m speed tests

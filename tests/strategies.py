@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import os
+
 import numpy as np
 import pyarrow as pa
 from hypothesis import strategies as st
@@ -9,13 +12,16 @@ from hypothesis import strategies as st
 from guerdon.batch import Batch, Column
 
 
-@st.composite
-def ragged_batches(draw, *, missing: bool = True, ends: bool = True, dyadic: bool = True) -> Batch:
+BANK = 400  # batches of each kind that the laws are tried on; with LAWS=wide each example is a new one
+
+
+def ragged_batches(*, missing: bool = True, ends: bool = True, dyadic: bool = True) -> st.SearchStrategy[Batch]:
     """A batch of 1 to 4 groups of 1 to 5 trajectories of 1 to 9 steps.
 
     Step columns: `reward`, `state`, `action`, `action_valid`, `milestone`, `milestones`,
     `progress`, `closer`; trajectory columns: `outcome`, `truncated`, `failed`. And made-up signals
-    that judges, probes and models will supply: see `signals`.
+    that judges, probes and models will supply: see `signals`. A batch takes 20 times as long to make as its
+    credit, so laws share them; the first of the bank are the smallest, so that examples shrink.
 
     Args:
         missing: some rewards and facts are missing.
@@ -23,8 +29,15 @@ def ragged_batches(draw, *, missing: bool = True, ends: bool = True, dyadic: boo
         dyadic: rewards are multiples of 1/8, and there are 1, 2 or 4 milestones, so that
             sums are exact in any order.
     """
-    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    plays = draw(st.lists(st.integers(1, 5), min_size=1, max_size=4))
+    most = 2**32 if os.environ.get("LAWS") == "wide" else BANK
+    return st.integers(0, most - 1).map(lambda number: _numbered(number, missing, ends, dyadic))
+
+
+@functools.lru_cache(4 * BANK)
+def _numbered(number: int, missing: bool, ends: bool, dyadic: bool) -> Batch:
+    rng = np.random.default_rng(number)
+    size = 1 + number // (BANK // 8)
+    plays = rng.integers(1, 1 + min(size, 5), rng.integers(1, 1 + min(size, 4)))
     return make_batch(rng, plays, missing=missing, ends=ends, dyadic=dyadic)
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from guerdon import recipes
@@ -193,6 +193,7 @@ def test_vl_dac(batch):
 
 @given(whole, st.floats(0.5, 4))
 def test_vl_dac_has_no_unit(batch, unit):
+    assume(np.std(slow_gae(batch, batch["reward"].values, 0.9, 0.95)) > 0.05)  # below, the 1e-8 under the root shows
     other = batch.with_columns(**{n: Column.of("step", unit * batch[n].values) for n in ("reward", "value")})
     assert vl_dac.RECIPE.credit(other).values == pytest.approx(vl_dac.RECIPE.credit(batch).values, abs=1e-4)
 
