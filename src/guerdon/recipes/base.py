@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import importlib
 import pkgutil
 from collections.abc import Collection, Mapping
@@ -142,6 +143,7 @@ def with_control(
     return replace(method, control=control)
 
 
+@functools.cache
 def names() -> tuple[str, ...]:
     """The slugs of all methods, sorted: one for each file of this package."""
     package = importlib.import_module("guerdon.recipes")
