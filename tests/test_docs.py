@@ -16,7 +16,7 @@ README = (ROOT / "README.md").read_text()
 RECIPES = (ROOT / "docs" / "recipes.md").read_text()
 
 
-PAGES = ["credit", "recipes", "judges", "logic", "sql", "maths", "code", "sandbox"]
+PAGES = ["credit", "recipes", "judges", "logic", "sql", "maths", "code", "sandbox", "likelihoods"]
 
 
 def test_what_the_readme_shows_is_printed():
