@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from guerdon.batch import Batch, Column
 
-
 BANK = 400  # batches of each kind that the laws are tried on; with LAWS=wide each example is a new one
 
 

@@ -7,6 +7,8 @@ from transformers import (
     GPT2LMHeadModel,
     LlamaConfig,
     LlamaForCausalLM,
+    MistralConfig,
+    MistralForCausalLM,
     Qwen2Config,
     Qwen2ForCausalLM,
     Qwen3Config,
@@ -45,6 +47,8 @@ def make_model(name):
         return Qwen2ForCausalLM(Qwen2Config(**shape)).eval()
     if name == "qwen3":
         return Qwen3ForCausalLM(Qwen3Config(**shape, head_dim=8)).eval()
+    if name == "mistral":
+        return MistralForCausalLM(MistralConfig(**shape, sliding_window=6)).eval()
     if name == "eager":
         return LlamaForCausalLM._from_config(LlamaConfig(**shape), attn_implementation="eager").eval()
     return LlamaForCausalLM(LlamaConfig(**shape)).eval()

@@ -13,9 +13,9 @@
     ├── RunFolderError    (OSError)          a run folder is taken, incomplete, corrupt or full
     └── DivergedError     (ArithmeticError)  a loss or a gradient is not finite
 
-What only one part can raise stands there: `SandboxFault` (RuntimeError) in evidence.sandbox, `QueryError` (ValueError) in
-evidence.sql, `PatternError` and `FormulaError` (both a RecordError) in evidence.constraints and evidence.logic, `BodyError`
-(a RecordError) in the server.
+What only one part can raise stands there: `SandboxFault` (RuntimeError) in evidence.sandbox, `QueryError`
+(ValueError) in evidence.sql, `PatternError` and `FormulaError` (each a RecordError) in evidence.constraints and
+evidence.logic, `BodyError` (a RecordError) in the server.
 
 Form of every message: `<function>: <what was given>; <what is needed>; <the way out>`.
 The command line prints the sentence alone; `--debug` shows the traceback.

@@ -103,6 +103,12 @@ def test_a_last_state_reads_its_memory_again_and_a_history_reads_what_is_new():
         assert [a.sequence for a in acts] == ([0, 0, 0] if isinstance(context, WholeHistory) else [0, 1, 2])
 
 
+def test_a_model_that_forgets_reads_no_more_than_it_sees_at_once():
+    policy = small(["a"], width=8, heads=1, longest=64)
+    policy.model.config.sliding_window = 20
+    assert LanguagePolicy(policy.model, policy.tokenizer).longest == 20
+
+
 @pytest.mark.parametrize("context", CONTEXTS, ids=str)
 @pytest.mark.parametrize("longest", [1024, 60])
 def test_what_is_followed_is_what_would_have_been_read(context, longest):

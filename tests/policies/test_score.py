@@ -6,7 +6,7 @@ import torch
 
 from guerdon.batch import Batch
 from guerdon.errors import ShapeError
-from guerdon.policies.score import Inputs, branches, logprobs, score
+from guerdon.policies.score import Inputs, branches, logprobs, reach, score
 from guerdon.records import Step, Trajectory
 from tiny import MAKES, make_model, plain_logprobs, random_batch
 
@@ -198,6 +198,15 @@ def test_an_attention_that_takes_no_such_mask_falls_back():
     before = [p.clone() for p in model.parameters()]
     assert not branches(model)
     assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
+
+
+def test_a_model_that_forgets_is_read_plainly_beyond_its_window():
+    model = make_model("mistral")
+    assert reach(model) == 6 and branches(model) and reach(make_model("llama")) is None
+    short, long = ([1, 2], [3, 4]), ([1, 2, 3, 4, 5, 6, 7, 8], [9, 10, 11])
+    batch = batch_of([short], [short], [long], [([1, 2, 3, 4, 5, 6, 7, 8], [9, 12, 11])])
+    np.testing.assert_allclose(logprobs(model, batch), plain_logprobs(model, batch), atol=1e-5)
+    assert len(Inputs.for_model(model, batch).ids) == 3 and len(Inputs.for_model(make_model("llama"), batch).ids) == 2
 
 
 # Bad input

@@ -14,6 +14,7 @@ import torch
 from guerdon.errors import EnvironmentFault, PolicyError
 from guerdon.policies.context import Context, LastState
 from guerdon.policies.prefix import PrefixCache, Read, Tokens
+from guerdon.policies.score import reach
 from guerdon.policies.tokens import Format, format_of, word_tokenizer
 
 
@@ -60,6 +61,8 @@ class LanguagePolicy:
         remember = 16 if isinstance(self.context, LastState) else 0
         self.cache = PrefixCache(self.model, self.format.pad, self.temperature, remember=remember)
         room = getattr(self.model.config, "max_position_embeddings", None) or 1 << 30
+        # Contexts are kept and read on from, so a model that forgets is given no more than it sees at once.
+        room = min(room, reach(self.model) or room)
         self.longest = min(self.longest or room, room)
 
     def play(self) -> Play:

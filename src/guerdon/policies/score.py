@@ -52,6 +52,15 @@ class Inputs:
     context: Array
 
     @classmethod
+    def for_model(cls, model: Any, batch: Batch) -> Inputs:
+        """The inputs of a batch as this model can read them: merged where it reads trees and sees all of each."""
+        batch.need(("token_id", "sampled", "sequence"), "Inputs.for_model")
+        window = reach(model)
+        sequence = segments.dense(batch["sequence"].values)[batch.step_of_token]
+        within = window is None or segments.count(sequence).max(initial=0) <= window  # else a mask of ours undoes it
+        return cls.of(batch, within and branches(model))
+
+    @classmethod
     def of(cls, batch: Batch, trees: bool = True) -> Inputs:
         """The distinct inputs of a batch, by `sequence`; with `trees`, those of one context are merged."""
         batch.need(("token_id", "sampled", "sequence"), "Inputs.of")
@@ -326,6 +335,13 @@ def _layout(ids: list[Array], parents: list[Array] | None = None) -> tuple[Array
     return padded, {"attention_mask": sees[:, None], "position_ids": depth}
 
 
+def reach(model: Any) -> int | None:
+    """How many tokens the model's attention looks back, where it forgets what lies further; None: it sees all."""
+    config = model.config.get_text_config()
+    windows = [getattr(config, name, None) for name in ("sliding_window", "attention_chunk_size")]
+    return min((w for w in windows if w is not None), default=None)
+
+
 _branches: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
 
 
@@ -350,7 +366,7 @@ def branches(model: Any) -> bool:
 @torch.no_grad()
 def logprobs(model: Any, batch: Batch, temperature: float = 1.0, most: int = 16_384) -> Array:
     """Per token of the batch, its log-probability under the model; NaN where nothing was sampled."""
-    inputs = Inputs.of(batch, branches(model))
+    inputs = Inputs.for_model(model, batch)
     out = np.full(batch.size("token"), np.nan)
     for rows in inputs.chunks(np.arange(len(inputs.ids)), most):
         scored = score(model, inputs, rows, temperature)

@@ -9,7 +9,7 @@ import torch
 
 from guerdon.batch import Batch, Column
 from guerdon.policies import LanguagePolicy
-from guerdon.policies.score import Inputs, branches, score
+from guerdon.policies.score import Inputs, score
 from guerdon.recipes.base import Recipe
 from guerdon.training.workers import Workers
 
@@ -69,7 +69,7 @@ class ValueModel:
     @torch.no_grad()
     def _hidden(self, batch: Batch) -> torch.Tensor:
         model = self.policy.model
-        inputs = Inputs.of(batch, branches(model))
+        inputs = Inputs.for_model(model, batch)
         step = batch.step_of_token[inputs.token]
         first = np.ones(len(step), bool)
         first[1:] = step[1:] != step[:-1]  # the state is read off before a step's first sampled token

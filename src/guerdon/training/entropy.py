@@ -7,7 +7,7 @@ import torch
 
 from guerdon.batch import Batch, Column
 from guerdon.policies import LanguagePolicy
-from guerdon.policies.score import Inputs, branches, score
+from guerdon.policies.score import Inputs, score
 
 
 @torch.no_grad()
@@ -21,7 +21,7 @@ def with_entropy(batch: Batch, policy: LanguagePolicy, chunk: int) -> Batch:
     """
     if "token_id" not in batch:  # every play failed before its first action
         return batch
-    inputs = Inputs.of(batch, branches(policy.model))
+    inputs = Inputs.for_model(policy.model, batch)
     out = np.full(batch.size("token"), np.nan)
     for rows in inputs.chunks(np.arange(len(inputs.ids)), chunk):
         scored = score(policy.model, inputs, rows, policy.temperature, entropy=True)

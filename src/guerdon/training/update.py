@@ -19,7 +19,7 @@ from guerdon.credit.pairs import compared
 from guerdon.errors import ColumnError, DivergedError
 from guerdon.objectives import Pairs, Stream
 from guerdon.objectives.plays import every_pair
-from guerdon.policies.score import Inputs, Scored, branches, score
+from guerdon.policies.score import Inputs, Scored, score
 from guerdon.training.config import Config
 from guerdon.training.workers import Workers
 
@@ -168,7 +168,7 @@ def update(
     workers = workers or Workers()
     if "token_id" not in batch and workers.count == 1:
         return {}  # every play failed before its first action
-    inputs = Inputs.of(batch, branches(model))
+    inputs = Inputs.for_model(model, batch)
     tokens = Tokens(batch, inputs, model.device, objective.needs)
     if not tokens.share(workers, longest):
         return {}
