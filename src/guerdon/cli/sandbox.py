@@ -76,6 +76,12 @@ def _show(about: dict, found: dict, missing: dict, spoken: dict, held: list[str]
         out.print(why, markup=False, highlight=False, soft_wrap=True)
     if held:
         out.print(f"Held: {', '.join(held)}.", highlight=False)
+        if held == ["wasm"]:
+            out.print(
+                "It runs Python alone, and is taken only where it is asked for: sandbox='wasm'.",
+                highlight=False,
+                soft_wrap=True,
+            )
     else:
         out.print(
             "No sandbox here holds everything, so programs are not graded: apt-get install bubblewrap, and allow user "

@@ -1,19 +1,25 @@
 """Where programs that nobody trusts are run: found on this machine by trying, and failing closed.
 
 `find()` returns the best sandbox that works here: "zygote" (fresh namespaces for each run, forked from a server; the
-fast one), then "bubblewrap" (a fresh bubblewrap for each run). There is no way to run a program without a sandbox.
+fast one), then "bubblewrap" (a fresh bubblewrap for each run). `find("wasm")` runs Python alone, in WebAssembly, where
+namespaces are forbidden; it is weaker and slower, so it is never taken unless it is asked for by name. There is no way
+to run a program without a sandbox.
 """
 
 from __future__ import annotations
 
 from guerdon.evidence.sandbox.base import Job, Limits, Ran, Sandbox, SandboxFault
 from guerdon.evidence.sandbox.bubblewrap import Bubblewrap
+from guerdon.evidence.sandbox.wasm import TRIAL, Wasm
 from guerdon.evidence.sandbox.zygote import Zygote
 
-__all__ = ["Bubblewrap", "Job", "Limits", "Ran", "Sandbox", "SandboxFault", "Zygote", "find"]
+__all__ = ["Bubblewrap", "Job", "Limits", "Ran", "Sandbox", "SandboxFault", "Wasm", "Zygote", "find"]
 
-MODES = {"zygote": Zygote, "bubblewrap": Bubblewrap}
+MODES = {"zygote": Zygote, "bubblewrap": Bubblewrap, "wasm": Wasm}
 AUTOMATIC = ("zygote", "bubblewrap")
+ECHO = Job(("/bin/sh", "-c", "echo held"), limits=Limits(wall=10))
+TRIALS = {"wasm": TRIAL}  # of a mode that has no shell
+ELSE = "where namespaces are forbidden, Python alone runs in find('wasm'): pip install 'guerdon[wasm]'"
 _found: dict[str | None, Sandbox] = {}
 
 
@@ -21,7 +27,7 @@ def find(name: str | None = None) -> Sandbox:
     """The best sandbox that works on this machine, or the one of that name; tried once per process.
 
     Args:
-        name: "zygote" or "bubblewrap"; None takes the first that works.
+        name: "zygote", "bubblewrap" or "wasm"; None takes the first of "zygote" and "bubblewrap" that works.
 
     Raises:
         SandboxFault: none works, with what each one said and what to install. Nothing is ever run without a sandbox.
@@ -43,10 +49,12 @@ def _first_that_works(names: list[str]) -> Sandbox:
             raise SandboxFault(f"find: the sandbox {name!r}; one of {', '.join(MODES)} is needed; leave it out")
         sandbox = MODES[name]()
         try:
-            ran = sandbox.run(Job(("/bin/sh", "-c", "echo held"), limits=Limits(wall=10)))
+            ran = sandbox.run(TRIALS.get(name, ECHO))
             if ran.stdout == b"held\n":
                 return sandbox
             said.append(f"{name}: a trial ended as {ran.ended}, {ran.stderr[-200:].decode(errors='replace')}")
-        except SandboxFault as fault:
+        except (SandboxFault, OSError) as fault:  # a kernel that has not what a mode needs
             said.append(f"{name}: {fault}")
+    if "wasm" not in names:
+        said.append(ELSE)
     raise SandboxFault(f"find: no sandbox works here, and nothing is run without one. {' | '.join(said)}")

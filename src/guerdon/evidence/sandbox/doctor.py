@@ -30,6 +30,8 @@ LANGUAGES = {
     "lua": ("/usr/bin/lua", "-v"),
     "bash": ("/bin/bash", "--version"),
 }
+# Where there are no processes at all there is nothing to sum or to survive; the check is held, not known by an error.
+ALONE = "if 'fork' not in dir(os): print('alone'); raise SystemExit\n"
 
 
 @dataclass(frozen=True)
@@ -87,9 +89,9 @@ CHECKS = (
           "    except OSError: break\nif n > 30: print('GOT', n)", Limits(wall=3, cpu=3, processes=8)),
     Check("memory of one process", "x = bytearray(2 << 30); print('GOT')"),
     Check("memory of several processes",
-          "import os, time\nfor _ in range(5):\n"
+          "import os, time\n" + ALONE + "for _ in range(5):\n"
           "    if os.fork() == 0: x = bytearray(40 << 20); time.sleep(9); os._exit(0)\ntime.sleep(9)",
-          Limits(wall=4, processes=8, memory=96 << 20), lambda ran: ran.ended == "memory"),
+          Limits(wall=4, processes=8, memory=96 << 20), lambda ran: ran.ended == "memory" or ran.stdout == b"alone\n"),
     Check("filling /tmp", "n = 0\ntry:\n    for i in range(200):\n"
           "        with open(f'/tmp/{{i}}', 'wb', 0) as f: n += f.write(bytes(1 << 20))\nexcept OSError: pass\n"
           "if n > 33 << 20: print('GOT', n)"),
@@ -101,7 +103,7 @@ CHECKS = (
     Check("flood of output", "while True: print('x' * 9999)", held=lambda ran: ran.ended == "output"),
 )  # fmt: skip
 HIDE = (
-    "import os, time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n"
+    "import os, time\n" + ALONE + "if os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n"
     "        os.closerange(0, 99); os.execv('/bin/sleep', ['sleep', {mark!r}])\n    os._exit(0)\ntime.sleep(0.1)"
 )
 
