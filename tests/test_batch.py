@@ -174,6 +174,20 @@ def test_whole_numbers_are_their_own_keys(dtype):
     assert Batch.key([0, 2**62, -5]).tolist() == [0, 2**62, -5]
 
 
+@given(st.lists(st.floats(allow_nan=False)), st.data())
+def test_keys_of_fractions_are_equal_where_the_numbers_are(numbers, data):
+    keys = Batch.key(np.array(numbers)).tolist()
+    for x, one in zip(numbers, keys, strict=True):
+        assert [other for y, other in zip(numbers, keys, strict=True) if y == x] == [one] * numbers.count(x)
+        assert (one == x) == (x.is_integer() and abs(x) < 2**53)
+    assert len(set(keys)) == len(set(numbers))
+
+
+def test_a_whole_number_has_one_key_and_what_is_missing_has_another():
+    assert Batch.key(np.array([2.0, -0.0, np.nan])).tolist() == [2, 0, 0]
+    assert Batch.key([2.0, None, 2.5]).tolist() == [2, 0, int(Batch.key([2.5])[0])]
+
+
 # Bad input.
 
 

@@ -183,6 +183,7 @@ def test_recipes_share_one_conformance_test():
 
 def test_every_test_file_mirrors_something():
     sources = {expected_test(p) for p in modules()} | {TESTS / "test_flow.py", TESTS / "test_docs.py"}
+    sources |= {source.with_stem(f"{source.stem}_attacks") for source in sources}
     extra = [
         str(p.relative_to(TESTS))
         for p in TESTS.rglob("test_*.py")

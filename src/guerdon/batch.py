@@ -331,9 +331,10 @@ class Batch:
 
     @staticmethod
     def key(values: Any) -> Int[Array, "n"]:
-        """int64 keys: numbers as they are, text through one stable hash (BLAKE2b, 8 bytes).
+        """int64 keys: whole numbers as they are, text and fractions through one stable hash (BLAKE2b, 8 bytes).
 
-        The same text has the same key on every machine and in every run.
+        The same text has the same key on every machine and in every run. A whole number has one key, written as an
+        integer or with a point; 0.0 is -0.0; what is missing, NaN too, has the key 0.
 
         Example:
             >>> Batch.key(["a room", "a room"]).tolist()
@@ -342,6 +343,11 @@ class Batch:
         if isinstance(values, np.ndarray) and values.dtype.kind in "iub":
             return values.astype(np.int64)
         array = values if isinstance(values, pa.Array) else pa.array(np.asarray(values).tolist())
+        if pa.types.is_floating(array.type):
+            numbers = np.nan_to_num(np.asarray(array.fill_null(0)), nan=0.0, posinf=np.inf, neginf=-np.inf) + 0.0
+            each, place = np.unique(numbers, return_inverse=True)
+            keys = [int(x) if x.is_integer() and abs(x) < 2**53 else hash_text(repr(x)) for x in each.tolist()]
+            return np.array(keys, np.int64)[place]
         if pa.types.is_integer(array.type) or pa.types.is_boolean(array.type):
             return np.asarray(array.fill_null(0)).astype(np.int64)
         coded = array if isinstance(array, pa.DictionaryArray) else array.dictionary_encode()

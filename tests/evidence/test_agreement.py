@@ -95,8 +95,9 @@ def test_the_vote_of_the_others_agrees_with_counting(ballots):
 
 
 def test_negative_weights_are_refused():
-    with pytest.raises(ShapeError, match="at least 0"):
-        vote(np.array([0]), np.array([0]), np.array([-1.0]))
+    for weight in (-1.0, np.inf, np.nan):
+        with pytest.raises(ShapeError, match="at least 0"):
+            vote(np.array([0, 0]), np.array([0, 0]), np.array([weight, 1.0]))
 
 
 # Observers by hand.

@@ -12,6 +12,7 @@ from guerdon.batch import Batch, Column
 from guerdon.errors import RecordError, ShapeError
 from guerdon.evidence import observe
 from guerdon.evidence.novelty import Counts, Decayed, First, episodic_novelty, global_novelty, visits
+from guerdon.evidence.trace import repeated
 from strategies import ragged_batches
 
 KEYS = st.lists(st.integers(-(2**62), 2**62) | st.integers(0, 4), max_size=12).map(lambda k: np.array(k, np.int64))
@@ -79,3 +80,13 @@ def test_counts_that_cannot_be_are_refused():
         Counts(np.array([2, 1]), np.array([1, 1]))
     with pytest.raises(RecordError, match="are needed"):
         Counts.of_table(pa.table({"a": [1]}))
+
+
+def test_fractions_are_states_too_and_nan_is_none():
+    states = [0.5, 0.5, 2.0, 0.0, -0.0, np.nan, np.nan, 1e300]
+    batch = Batch.from_steps(group=[0] * 8, trajectory=[0] * 8, reward=[0.0] * 8)
+    batch = batch.with_columns(state=Column.of("step", states), action=Column.of("step", ["a"] * 8))
+    seen = observe(batch, [visits(), repeated, global_novelty(Counts.of_keys(np.array([2, 2, 2])))])
+    assert seen["visits"].tolist() == [1.0, 2.0, 1.0, 1.0, 2.0, None, None, 1.0]
+    assert seen["repeated"].tolist() == [0.0, 1.0, 0.0, 0.0, 1.0, None, None, 0.0]
+    assert seen["global_novelty"].tolist()[2] == 0.5

@@ -62,5 +62,6 @@ def test_a_failed_play_and_one_without_tokens_are_unscored():
 
 
 def test_a_price_below_nothing_is_refused():
-    with pytest.raises(ShapeError, match="not below 0"):
-        token_cost(read=-1.0)
+    for price in (-1.0, float("nan"), float("inf")):
+        with pytest.raises(ShapeError, match="at least 0 and finite"):
+            token_cost(written=price)

@@ -45,7 +45,7 @@ def vote(answer: Array, group: Array, weight: Array | None = None) -> Vote:
     Args:
         answer: one id a ballot, from 0; below 0 is no answer. That ballot has no share, and is never top.
         group: whose votes are counted together, from 0.
-        weight: at least 0; every ballot 1 without. Sums of weights within 1e-9 of the largest are a tie.
+        weight: at least 0 and finite; every ballot 1 without. Sums of weights within 1e-9 of the largest are a tie.
 
     Example:
         >>> found = vote(np.array([0, 0, 1, -1]), np.array([0, 0, 0, 0]))
@@ -54,8 +54,11 @@ def vote(answer: Array, group: Array, weight: Array | None = None) -> Vote:
     """
     answer, group = np.asarray(answer), np.asarray(group)
     weight = np.ones(len(answer)) if weight is None else np.asarray(weight, float)
-    if (weight < 0).any():
-        raise ShapeError(f"vote: a weight is {weight.min()}; weights are at least 0; shift or clip the scores first")
+    if not ((weight >= 0) & (weight < np.inf)).all():
+        raise ShapeError(
+            f"vote: weights from {weight.min()} to {weight.max()}; they are at least 0 and finite; shift or clip the "
+            "scores first"
+        )
     votes = np.where(answer >= 0, weight, 0.0)
     n = int(group.max(initial=-1)) + 1
     cast = segments.total(votes, group, n)

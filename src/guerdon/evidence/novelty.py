@@ -85,7 +85,21 @@ class Counts:
 
 def _keys(batch: Batch, column: str, who: str) -> tuple[Array, Array]:
     batch.need([column], who)
-    return Batch.key(batch[column].values), batch[column].valid
+    return state_keys(batch[column])
+
+
+def state_keys(column: Column) -> tuple[Array, Array]:
+    """One int64 key per state, as `Batch.key` makes them, and which states are known; NaN is no state.
+
+    Example:
+        >>> keys, known = state_keys(Column.of("step", [2.0, 2.5, 2.5, np.nan]))
+        >>> int(keys[0]), bool(keys[1] == keys[2]), known.tolist()
+        (2, True, [True, True, True, False])
+    """
+    values, known = column.values, column.valid
+    if isinstance(values, np.ndarray) and values.dtype.kind == "f":
+        known = known & ~np.isnan(values)
+    return Batch.key(values), known
 
 
 @dataclass(frozen=True)

@@ -73,9 +73,9 @@ def token_cost(name: str = "cost", read: float = 0.0, written: float = 1.0, rere
         >>> token_cost(written=2.0).observe(batch)["cost"].values
         array([10.])
     """
-    if min(read, written, reread) < 0:
+    if not all(0 <= price < np.inf for price in (read, written, reread)):
         raise ShapeError(
-            f"token_cost: read={read}, written={written}, reread={reread}; a price is not below 0; "
+            f"token_cost: read={read}, written={written}, reread={reread}; a price is at least 0 and finite; "
             "take the cost off the reward instead"
         )
     return Reading(name, TokenCost(read, written, reread), high=np.inf)

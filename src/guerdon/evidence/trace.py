@@ -15,6 +15,7 @@ import pyarrow as pa
 from guerdon import segments
 from guerdon.batch import Batch, Column
 from guerdon.errors import ShapeError
+from guerdon.evidence.novelty import state_keys
 from guerdon.evidence.observer import Reading
 from guerdon.evidence.plain import json_of
 
@@ -59,9 +60,10 @@ def _moves(batch: Batch, who: str) -> tuple[Array, Array]:
     """One key per play, place and action, and where both are known; what is missing has a key of its own."""
     batch.need(["action"], who)
     place, action = batch["state" if "state" in batch else "observation"], batch["action"]
-    valid = place.valid & action.valid
+    (there, known), (done, said) = state_keys(place), state_keys(action)
+    valid = known & said
     alone = np.where(valid, 0, np.arange(len(valid)) + 1)  # never the earlier twin of anything
-    return segments.joint(batch.trajectory_of_step, Batch.key(place.values), Batch.key(action.values), alone), valid
+    return segments.joint(batch.trajectory_of_step, there, done, alone), valid
 
 
 def _whole(batch: Batch) -> Array:

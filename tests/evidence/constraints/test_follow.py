@@ -18,7 +18,7 @@ def test_measures():
 
 
 def test_an_empty_or_endless_answer_keeps_nothing():
-    for said in ("", "  \n", "x" * 1_000_001):
+    for said in ("", "  \n", "x" * 200_001):
         assert follows(measure=share).grade(said, TASK).value == 0.0
 
 

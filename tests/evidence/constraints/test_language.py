@@ -74,3 +74,12 @@ def test_no_pattern_and_no_text_hang(pattern, text):
 
 def test_an_endless_text_is_not_read():
     assert "at most" in in_language().grade("a" * 3_000_000, "a*").facts["why"]
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["^abc$", "(a|aa)+$", "(?i)a", "a**", "(?=a)b", "\\1", "[a-\\d]", "x{3,1}", "[^]", "a{1,1000}", "(a?){500}a{500}",
+     None],
+)  # fmt: skip
+def test_a_pattern_that_is_none_is_unscored(pattern):
+    assert in_language().grade("None", pattern).value is None

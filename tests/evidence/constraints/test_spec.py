@@ -123,7 +123,9 @@ def test_weights_and_python_forms():
      [{"at_least": 2, "of": ["quoted"]}],
      [{"at_least": 0, "of": ["quoted"]}], [{"any": ["quoted"], "all": ["quoted"]}], [{"check": "quoted", "weight": 0}],
      [{"check": "quoted", "weight": "1"}], ["quoted"] * 501, [{"check": "matches", "pattern": "(a"}],
-     [{"check": ["words"]}],
+     [{"check": ["words"]}], [{"check": "words", "low": 5, "high": 2}],
+     [{"check": "letters", "letter": "a", "high": 0}],
+     [{"check": "keywords", "words": ["a"] * 501}], '[{"check": "words", "high": NaN}]',
      [{"check": "first_word", "word": "a", "paragraph": 1.5}], [{"check": "words", "low": float("inf")}], "[" * 9000],
 )  # fmt: skip
 def test_refused(spec):

@@ -136,13 +136,22 @@ def test_what_is_wrong_is_said():
         "<<SYS>>",
         "<start_of_turn>",
         "</think>",
+        "<bos>",
+        "<eos>",
+        "<sop>",
+        "[gMASK]",
+        "[SYSTEM_PROMPT]",
+        "[/AVAILABLE_TOOLS]",
+        "[TOOL_CALLS]",
     ],
 )
 def test_signs_of_a_change_of_speaker_are_parted(sign):
     assert sign not in harmless(f"x{sign}system") and sign not in prompt("t", {"answer": sign}, "q", {}).text
 
 
-@pytest.mark.parametrize("text", ["if a < b: c |> d", "List<String>", "x [INSTALL] y", "a << b >> c", "<span>"])
+@pytest.mark.parametrize(
+    "text", ["if a < b: c |> d", "List<String>", "x [INSTALL] y", "a << b >> c", "<span>", "<padding>", "[MASK 1]"]
+)
 def test_other_text_stays_as_it_is(text):
     assert harmless(text) == text
 
@@ -164,3 +173,20 @@ def test_a_code_taken_from_one_question_is_not_that_of_another():
 def test_a_free_answer_is_asked_for_with_the_same_care():
     asked = plain_prompt("You judge.", {"answer": ["a", {"b": 1}]}, "Yes or no?")
     assert f"<<{asked.code} answer 2>>\n" + '{"b": 1}' in asked.text and asked.text.endswith("Yes or no?")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        '{"code": "a1b2", "score": "7"}', '{"code": "a1b2", "score": 1e999}', '{"code": "a1b2", "score": null}',
+        '{"code": "a1b2", "score": 10.0000001}', '{"code": "a1b2", "score": 7', '{"code": "A1B2", "score": 7}',
+        '{"code": "a1b2 ", "score": 7}', '{"code": "\uff411b2", "score": 7}', '{"x": {"code": "a1b2", "score": 7}}',
+        '{"code": "a1b2", "score": 7}</think>', "{'code': 'a1b2', 'score': 7}", '{"code": ["a1b2"], "score": 7}',
+        '"{\\"code\\": \\"a1b2\\", \\"score\\": 7}"', "{" * 3000 + '{"code": "a1b2", "score": 7}',
+        '{"code": "a1b2", "score": ' + "9" * 5000 + "}", '{"code": "a1b2", "Score": 7}',
+    ],
+    ids=range(16),
+)  # fmt: skip
+def test_an_answer_that_nearly_is_a_verdict_is_none(answer):
+    with pytest.raises(Malformed):
+        read(answer, "a1b2", {"score": number(0, 10)})

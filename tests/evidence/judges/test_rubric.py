@@ -161,8 +161,8 @@ def test_all_criteria_are_judged_in_one_call():
     verdict, asked = judged(FORM, [{"clear": 0, "right": 1}])
     assert verdict.value == pytest.approx(2 / 3) and len(asked) == 1
     assert verdict.items[0] == {
-        "criterion": "right", "kind": "essential", "weight": 2.0, "level": 1.0, "agreement": 1.0, "reason": "on right",
-        "counted": 1.0,
+        "criterion": "right", "kind": "essential", "category": "", "weight": 2.0, "level": 1.0, "agreement": 1.0,
+        "reason": "on right", "counted": 1.0,
     }  # fmt: skip
     assert verdict.facts["met"] == 0.5
 
@@ -225,3 +225,28 @@ def test_the_order_of_the_file_does_not_matter():
     for seed in range(6):
         random.Random(seed).shuffle(rows)
         assert [c.id for c in rubric_of(rows)] == ["c", "b", "a"]
+
+
+CATEGORIES = of(
+    {"id": "value", "text": "It is 12.", "category": "factual", "weight": 3},
+    {"id": "unit", "text": "It has its unit.", "category": "factual", "needs": ["value"]},
+    {"id": "shown", "text": "The steps are shown.", "category": "process"},
+    {"id": "safe", "text": "It is safe.", "kind": "essential"},
+)
+
+
+def test_each_category_has_a_score_of_its_own():
+    form = Rubric("You judge.", CATEGORIES)
+    verdict, _ = judged(form, [{"value": 1, "unit": 0, "shown": 1, "safe": 1}])
+    assert verdict.value == pytest.approx(5 / 6)
+    assert (verdict.facts["factual_score"], verdict.facts["process_score"]) == (0.75, 1.0)
+    assert {item["criterion"]: item["category"] for item in verdict.items}["unit"] == "factual"
+    gated, _ = judged(form, [{"value": 1, "unit": 1, "shown": 0, "safe": 0}])
+    assert (gated.value, gated.facts["factual_score"], gated.facts["process_score"]) == (0.0, 1.0, 0.0)
+    lost, _ = judged(form, [NoReply("it broke")])
+    assert lost.value is None and lost.facts["factual_score"] is None
+
+
+def test_a_category_that_is_no_name_is_refused():
+    with pytest.raises(RecordError, match="category"):
+        rubric_of([{"text": "x", "category": "two words"}])

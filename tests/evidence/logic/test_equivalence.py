@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from guerdon.evidence.logic.equivalence import agreement, balanced, equivalent, truth_table
+from guerdon.evidence.logic.equivalence import TruthTables, agreement, balanced, equivalent, truth_table
 from guerdon.evidence.logic.formulas import TABLES, Atom, Constant, Join, Not
 
 formulas = st.recursive(
@@ -119,3 +119,38 @@ def test_thousand_bindings_are_the_most_and_take_no_time():
 def test_versions_tell_options_apart_and_are_the_same_each_time():
     assert equivalent().version == equivalent().version != equivalent(bind=True).version
     assert " at 0x" not in equivalent().version
+
+
+# Long formulas.
+
+
+@pytest.mark.parametrize(
+    ("said", "wanted"),
+    [
+        (" & ".join(["p"] * 4000), "p"), (" xor ".join(["p"] * 3001), "p"), (" <-> ".join(["p"] * 3001), "p"),
+        (" & ".join(["(p | q)"] * 1900), "p | q"), (" | ".join(f"p{i % 14}" for i in range(3000)), "~(" + " & ".join(
+            f"~p{i}" for i in range(14)) + ")"), (" " * 19_999 + "p", "p"),
+    ],
+    ids=range(6),
+)  # fmt: skip
+def test_a_long_chain_is_not_deep(said, wanted):
+    began = time.monotonic()
+    assert equivalent().grade(said, wanted).value == 1.0 and time.monotonic() - began < 4
+
+
+def test_many_bindings_of_a_long_formula_take_no_time():
+    said = " & ".join(f"q{i % 7}" for i in range(3300))
+    began = time.monotonic()
+    found = TruthTables(bind=True)(said, " | ".join(f"p{i}" for i in range(7)))
+    assert found.value == 0.0 and time.monotonic() - began < 6
+
+
+@pytest.mark.parametrize(
+    "said", ["\u0440", "\uff50", "p\0", "\ud800", "p q", "(" * 9999, "~" * 9999 + "p", "p & " * 9, "\U0001f600"]
+)
+def test_look_alikes_and_bombs_are_worth_nothing(said):
+    assert equivalent().grade(said, "p").value == 0.0
+
+
+def test_a_reference_that_is_missing_is_unscored():
+    assert equivalent().grade("None", None).value is None

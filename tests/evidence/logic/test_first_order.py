@@ -63,3 +63,24 @@ def test_the_observer():
     )
     batch = batch.with_columns(reference=Column.of("trajectory", ["∃x P(x)"] * 3))
     assert observe(batch, [equivalent_first_order("fol")])["fol"].tolist() == [0.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("said", "wanted", "value"),
+    [
+        (" <-> ".join(f"P(a{i})" for i in range(40)), "P(a0)", 0.0),
+        (" xor ".join(f"P(a{i})" for i in range(50)), "P(a0)", 0.0),
+        (" <-> ".join(f"P(a{i})" for i in range(30)), " <-> ".join(f"P(a{i})" for i in reversed(range(30))), 1.0),
+        (" & ".join(["P"] * 4000), "P", 1.0),
+        ("forall x (P(x) & exists x Q(x))", "(forall x P(x)) & exists y Q(y)", 1.0),
+        ("P(" + "f(" * 100 + "x" + ")" * 101, "P(x)", 0.0), ("P(" * 3000, "P(x)", 0.0), ("P(x)" * 4000, "P(x)", 0.0),
+        ("true", "forall x (P(x) | ~P(x))", 1.0), ("P(a) & P(a, b)", "P(a)", 0.0),
+    ],
+    ids=range(10),
+)  # fmt: skip
+def test_long_and_odd_formulas_are_decided(said, wanted, value):
+    assert solver(said, wanted, seconds=10.0).value == value
+
+
+def test_a_reference_that_is_missing_is_unscored():
+    assert solver("None", None).value is None

@@ -200,3 +200,21 @@ def test_linear_in_the_steps_whatever_the_window():
     began = time.process_time()
     robustness("G[0,300] F[0,700] x > 0", {"x": x}, by)
     assert time.process_time() - began < 3
+
+
+@pytest.mark.parametrize(
+    "text", ["F[-1,2] x>0", "F[2,1] x>0", "F[1.5,2] x>0", "F[0,99999999999] x>0", "x >", "x>0)", "2>1", "x>>0",
+             "F " * 100 + "x>0", "x>0 & " * 200_000 + "x>0"], ids=range(10),
+)  # fmt: skip
+def test_windows_and_formulas_that_cannot_be_are_refused(text):
+    with pytest.raises(FormulaError):
+        parse_stl(text)
+
+
+def test_no_steps_nan_and_infinity():
+    nothing, one = np.zeros(0), np.zeros(4, int)
+    assert robustness("F x>0", {"x": nothing}, nothing.astype(int)).shape == (0,)
+    x = {"x": np.array([1.0, np.nan, 3.0, 4.0])}
+    assert np.isnan(robustness("G F x>0", x, one)[:2]).all()  # and the observer leaves such a play unscored
+    assert robustness("G[5,9] x>0", x, one).tolist() == [np.inf] * 4
+    assert robustness("F[5,999999999] x>0", x, one).tolist() == [-np.inf] * 4

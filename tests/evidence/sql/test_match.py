@@ -34,7 +34,7 @@ insert into item values (1, 'pen', 1.5, true, '2024-02-29'), (2, 'ink', 9.99, fa
 """
 ENGINES = [Sqlite(), Duckdb()]
 engines = pytest.mark.parametrize("engine", ENGINES, ids=lambda e: e.name)
-QUICK = Limits(seconds=0.4, memory=400_000_000)
+QUICK = Limits(seconds=0.2, memory=400_000_000)
 
 
 def verdict(said, wanted, engine, database=SHOP, limits=QUICK, **options):

@@ -79,3 +79,8 @@ def test_keywords_are_no_patterns():
 def test_a_long_answer_of_keywords_ends_soon():
     assert chain("heat " * 30_000, ["heat"] * 100) == pytest.approx(100 / 30_000)
     assert Chain()("heat " * 50_000, [["heat"]]).facts["why"]
+
+
+def test_more_chains_than_are_looked_for_are_unscored():
+    assert Chain()("heat", json.dumps([["heat"]] * 201)).value is None
+    assert Chain()("heat", json.dumps([["heat"]] * 200)).value == 1.0

@@ -84,3 +84,7 @@ def test_no_text_takes_long(said):
     start = time.perf_counter()
     Choice(2)(said, "A")
     assert time.perf_counter() - start < 2
+
+
+def test_full_width_letters_are_letters_and_look_alikes_are_not():
+    assert letter_in("\uff21") == "A" and letter_in("answer: \uff22") == "B" and letter_in("\u0410") is None

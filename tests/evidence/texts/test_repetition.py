@@ -37,3 +37,9 @@ def test_accept_reject_and_too_long():
 def test_as_an_observer_each_step_is_by_itself():
     batch = Batch.from_steps(group=[0] * 2, trajectory=[0, 0], reward=[0.0] * 2, action=["a b", "a b"])
     assert observe(batch, [repetition(n=1)])["repetition"].tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("n", [0, 101, 50_000])
+def test_n_that_would_cost_too_much_is_refused(n):
+    with pytest.raises(ShapeError):
+        repetition(n=n)

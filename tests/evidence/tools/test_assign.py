@@ -1,6 +1,7 @@
 """Matchers: laws against each other and against brute force."""
 
 import sys
+import time
 from itertools import combinations, permutations
 
 import numpy as np
@@ -171,3 +172,25 @@ def test_without_scipy_the_message_names_the_extra(monkeypatch):
     with pytest.raises(MissingExtraError, match=r"guerdon\[tools\]"):
         hungarian(np.eye(2))
     assert greedy(np.eye(2)).score == ordered(np.eye(2)).score == 1.0
+
+
+@pytest.mark.parametrize("match", ALL)
+@pytest.mark.parametrize("odd", [np.inf, -np.inf, np.nan, -1.0, 1.5])
+def test_numbers_that_are_no_similarities_are_refused(match, odd):
+    with pytest.raises(ShapeError):
+        match(np.array([[odd, 0.0]]))
+
+
+@pytest.mark.parametrize("match", ALL)
+def test_a_thousand_by_a_thousand_ends_soon(match):
+    began = time.monotonic()
+    found = match(np.random.default_rng(0).random((1000, 1000)))
+    assert 0 <= found.score <= 1 and time.monotonic() - began < 8
+
+
+@pytest.mark.parametrize("temperature", [1e-300, 1e-5, np.inf])
+def test_transport_at_the_ends_of_temperature(temperature):
+    found = Sinkhorn(temperature)(np.eye(3))
+    assert np.isfinite(found.made).all() and 0 <= found.score <= 1
+    with pytest.raises(ShapeError):
+        Sinkhorn(np.nan)(np.eye(2))

@@ -11,7 +11,7 @@ from guerdon.evidence.constraints.spec import Check, Node, checks_of
 from guerdon.evidence.grading import Grading
 from guerdon.records import Verdict
 
-LONGEST = 1_000_000
+LONGEST = 200_000
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,9 @@ def follows(
 ) -> Grading:
     """An observer: does the answer keep the instructions that can be checked by rule?
 
-    Facts: `every`, `share` and `degree`, see `Kept`; `NAME/items` has a row per check. An empty answer keeps
-    none. A task whose checks cannot be read, by an unknown name or a wrong argument, is unscored.
+    Facts: `every`, `share` and `degree`, see `Kept`; `NAME/items` has a row per check. An empty answer keeps none, and
+    one of more than 200,000 characters is not read and keeps none. A task whose checks cannot be read (an unknown name,
+    a wrong argument, a range that nothing is in) is unscored.
 
     Args:
         measure: `every`, `share` or `degree`.
@@ -106,7 +107,7 @@ def follows(
     fixed = checks_of(checks) if checks is not None else ()
     grade = Follows(measure, fixed)
     return Grading(
-        name, grade, reads[:1] if fixed else reads, deadline=10.0, version=f"1 {measure.__qualname__} {fixed!r}"
+        name, grade, reads[:1] if fixed else reads, deadline=10.0, version=f"2 {measure.__qualname__} {fixed!r}"
     )
 
 

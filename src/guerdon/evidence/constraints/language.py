@@ -177,8 +177,11 @@ class InLanguage:
 
     def __call__(self, action: str, reference: str | None = None) -> Verdict:
         """The verdict on one answer."""
+        pattern = reference if self.pattern is None else self.pattern
+        if not isinstance(pattern, str):
+            return Verdict.unscored("the reference is no pattern")
         try:
-            language = regular(str(reference) if self.pattern is None else self.pattern)
+            language = regular(pattern)
         except PatternError as error:
             return Verdict.unscored(str(error))
         text = self.extract(str(action))

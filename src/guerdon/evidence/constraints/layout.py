@@ -92,7 +92,8 @@ def two_responses(text: str, divider: str = "******") -> float:
 def parsed(text: str, largest: int = 200_000) -> object:
     """JSON from a text that is JSON throughout, or one fence of it.
 
-    NaN, Infinity and whole numbers of more than 4,300 digits are no JSON.
+    NaN, Infinity and whole numbers of more than 4,300 digits are no JSON, nor is an object with a name twice: which of
+    the two values counts would be up to the next reader.
 
     Raises:
         ValueError: it is not JSON, is longer than `largest` characters, or nests too deep.
@@ -104,10 +105,17 @@ def parsed(text: str, largest: int = 200_000) -> object:
         first, _, rest = text[3:-3].partition("\n")
         text = rest if first.strip().lower() in ("", "json") else text[3:-3]
     try:
-        return json.loads(text, parse_constant=_no_number)
+        return json.loads(text, parse_constant=_no_number, object_pairs_hook=_once)
     except RecursionError:
         raise ValueError("it nests too deep") from None
 
 
 def _no_number(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    out = dict(pairs)
+    if len(out) < len(pairs):
+        raise ValueError("a name stands twice in an object")
+    return out

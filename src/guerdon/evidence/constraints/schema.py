@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from guerdon.errors import MissingExtraError
-from guerdon.evidence.constraints.language import PatternError, regular
+from guerdon.evidence.constraints.keywords import KEYWORDS
 from guerdon.evidence.constraints.layout import parsed
 from guerdon.evidence.grading import Grading
+from guerdon.evidence.plain import loads
 from guerdon.records import Verdict
 
 ERRORS = 50  # are listed; more make no difference
@@ -61,11 +61,12 @@ def json_schema(
 ) -> Grading:
     """An observer: 1 where the answer is JSON that keeps a schema, else 0 with the fact `why`.
 
-    The answer has to be JSON throughout, or one fenced block of it, of at most 200,000 characters. Fact `errors`:
-    how many parts break the schema, up to 50; `NAME/items` lists where, and which keyword. A schema that is
-    none, or refers to another document (nothing is fetched), is unscored, and so is everything where jsonschema
-    is not installed. Patterns in schemas run in linear time where they are regular; the others may take until
-    `deadline`, and are then unscored.
+    The answer has to be JSON throughout, or one fenced block of it, of at most 200,000 characters, with no name twice
+    in an object. Fact `errors`: how many parts break the schema, up to 50; `NAME/items` lists where, and which keyword.
+    A schema that is none, or refers to another document (nothing is fetched), is unscored, and so is everything where
+    jsonschema is not installed. Items are told apart in linear time and multiples taken exactly (19.99 is one of 0.01).
+    Patterns in schemas run in linear time where they are regular; the others, and schemas that branch without end, may
+    take until `deadline`, and are then unscored.
 
     Args:
         schema: for all tasks, as an object or JSON text; None reads the reference.
@@ -78,7 +79,7 @@ def json_schema(
         array([1., 0.])
     """
     fixed = schema if schema is None or isinstance(schema, str) else json.dumps(schema, sort_keys=True)
-    version = f"1 {fixed!r} {getattr(extract, '__qualname__', repr(extract))}"
+    version = f"2 {fixed!r} {getattr(extract, '__qualname__', repr(extract))}"
     columns = reads if fixed is None else reads[:1]
     return Grading(name, KeepsSchema(fixed, extract), columns, deadline=deadline, version=version)
 
@@ -120,7 +121,7 @@ def _validator(text: str) -> Any:
         raise MissingExtraError(
             "json_schema: jsonschema is not installed; schemas cannot be checked; pip install 'guerdon[logic]'"
         ) from None
-    schema = json.loads(text)
+    schema = loads(text)
     if not isinstance(schema, dict | bool):
         raise SchemaError(f"the schema is a {type(schema).__name__}, and no object")
     known = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
@@ -128,34 +129,4 @@ def _validator(text: str) -> Any:
         known.check_schema(schema)
     except jsonschema.SchemaError as error:
         raise SchemaError(f"the schema is none: {error.message[:200]}") from None
-    return jsonschema.validators.extend(known, {"pattern": _pattern})(schema, registry=referencing.Registry())
-
-
-def _pattern(validator: Any, pattern: str, said: Any, schema: Any) -> Iterator[Any]:
-    """The keyword `pattern`: found somewhere in the text, in linear time where the pattern is regular."""
-    import jsonschema
-
-    if isinstance(said, str) and not _found(pattern, said):
-        yield jsonschema.ValidationError(f"{said[:60]!r} does not match {pattern[:60]!r}")
-
-
-def _found(pattern: str, text: str) -> bool:
-    start, end = pattern.startswith("^"), pattern.endswith("$") and not pattern.endswith("\\$")
-    inner = pattern[start : len(pattern) - end]
-    if (start or end) and "|" in _outside_brackets(inner):  # each anchor then belongs to one side only
-        return re.search(pattern, text) is not None
-    anything = r"(?:.|\n)*"
-    try:
-        whole = regular(f"{'' if start else anything}(?:{inner}){'' if end else anything}")
-    except PatternError:
-        return re.search(pattern, text) is not None
-    return whole.accepts(text)
-
-
-def _outside_brackets(pattern: str) -> str:
-    """What stands in no bracket; an escaped sign counts as nothing."""
-    out, depth = [], 0
-    for sign in re.sub(r"\\.", "", pattern):
-        depth += (sign in "([") - (sign in ")]")
-        out += [sign] * (depth == 0)
-    return "".join(out)
+    return jsonschema.validators.extend(known, KEYWORDS)(schema, registry=referencing.Registry())

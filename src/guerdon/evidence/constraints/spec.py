@@ -91,6 +91,10 @@ def check(name: str, **arguments: Any) -> Check:
         raise RecordError(f"check: {name!r}: {error}; {signature} is needed; correct the arguments") from None
     for key, value in bound.arguments.items():
         _fits(name, key, value, str(signature.parameters[key].annotation))
+    bound.apply_defaults()
+    low, high = bound.arguments.get("low"), bound.arguments.get("high")
+    if low is not None and high is not None and low > high:
+        raise RecordError(f"check: {name!r} with low={low} above high={high}; no text can keep that; correct the task")
     if name == "matches":
         language.regular(arguments["pattern"])  # a pattern that is none is found here
     made = {k: tuple(v) if isinstance(v, list) else v for k, v in arguments.items()}
@@ -164,7 +168,7 @@ def _fits(name: str, key: str, value: Any, annotation: str) -> None:
     fine = {
         "str": isinstance(value, str), "float": number, "int": number and value == int(value),
         "float | None": value is None or number,
-        "Sequence[str]": isinstance(value, list | tuple) and bool(value)
+        "Sequence[str]": isinstance(value, list | tuple) and 0 < len(value) <= PARTS
         and all(isinstance(v, str) and v for v in value),
     }[annotation]  # fmt: skip
     if not fine:

@@ -30,6 +30,7 @@ from guerdon.evidence.judges.rubric import (
     PITFALL,
     Criterion,
     Rubric,
+    by_category,
     rubric_of,
     rubric_score,
 )
@@ -42,6 +43,6 @@ __all__ = [
     "Criterion", "Curated", "Endpoint", "FirstError", "Form", "Highest", "Judge", "Lowest", "Mark", "MeanOfOrders",
     "Middle", "MostSay", "NoReply", "OneOrder", "Pair", "PairJudge", "Reply", "Rubric", "Sampling", "Scored", "Soft",
     "Staged", "StepJudge", "StepMarks", "Steps", "Submitted", "Votes", "WithTools", "WrongSteps", "annealed",
-    "calculate", "curated_score", "mean_score", "pair_judge", "rubric_of", "rubric_score", "step_judge", "submitted",
-    "yes_no",
+    "by_category", "calculate", "curated_score", "mean_score", "pair_judge", "rubric_of", "rubric_score", "step_judge",
+    "submitted", "yes_no",
 ]  # fmt: skip

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 from guerdon.errors import MissingExtraError, PolicyError
 from guerdon.evidence.judges.pace import Pace, wait_asked
 
-AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529})  # the same question may do better later
+AGAIN = frozenset({408, 409, 425, 429, *range(500, 600)})  # the same question may do better later
 NEVER = frozenset({401, 403, 404})  # no question will do better: the key, the rights, the address or the model is wrong
 SHOWN = 200  # characters of an endpoint's own words in a cause
 
@@ -154,8 +154,11 @@ class Client:
     async def __aenter__(self) -> Client:
         httpx = _httpx()
         limits = httpx.Limits(max_connections=self.endpoint.at_once, max_keepalive_connections=self.endpoint.at_once)
+        secure = urlsplit(self.endpoint.url).scheme.lower() == "https"  # reading certificates takes 20 ms and more
         # Redirects are not followed: the key would go along.
-        self._http = httpx.AsyncClient(limits=limits, timeout=self.endpoint.timeout, follow_redirects=False)
+        self._http = httpx.AsyncClient(
+            verify=secure, limits=limits, timeout=self.endpoint.timeout, follow_redirects=False
+        )
         return self
 
     async def __aexit__(self, *why: object) -> None:

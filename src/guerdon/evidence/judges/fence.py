@@ -21,8 +21,9 @@ OPENINGS = 2000  # braces that are tried there
 
 # What servers turn into a change of speaker when it stands in a message.
 _SPEAKER = re.compile(
-    r"<(?=[|｜][^<>\s]{1,40}[|｜]>|/?s>|/?(?:start_of_turn|end_of_turn|think|tool_call|tool_response)>|<SYS>>|</SYS>>)"
-    r"|\[(?=/?INST\])"
+    r"<(?=[|｜][^<>\s]{1,40}[|｜]>|/?s>|/?(?:start_of_turn|end_of_turn|think|tool_call|tool_response)>|<SYS>>|</SYS>>"
+    r"|(?:bos|eos|sop|eop|pad|unk|mask)>)"
+    r"|\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|gMASK)\])"
 )
 
 

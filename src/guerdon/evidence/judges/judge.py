@@ -21,7 +21,7 @@ from guerdon.evidence.observer import Cost
 from guerdon.evidence.use import Memory, Progress, cache_in_use, progress_in_use
 from guerdon.records import Verdict
 
-WORDING = "1"  # of what judges are told; another wording is another judge (a test holds the two together)
+WORDING = "2"  # of what judges are told; another wording is another judge (a test holds the two together)
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,8 @@ class Criterion:
         check: a program in place of the judge: from the candidate's text to a number from 0 to 1. It
             has to be quick; what runs code or may hang belongs into a `Grading` of its own.
         arguments: what `check` is given after the text.
+        category: what it belongs to, such as "factual" or "process"; letters, digits and `_`. Each category has a score
+            of its own as the fact CATEGORY_score.
 
     Example:
         >>> Criterion("units", "The result has its unit.", weight=2).kind == COUNTS
@@ -71,6 +73,7 @@ class Criterion:
     levels: tuple[Real, ...] = (0.0, 1.0)
     check: Check | None = None
     arguments: tuple = ()
+    category: str = ""
 
     def __post_init__(self) -> None:
         fine = (
@@ -80,6 +83,11 @@ class Criterion:
             raise RecordError(
                 f"Criterion: {self.id!r} has weight {self.weight!r} and levels {self.levels}; an id, a weight above "
                 "0 and levels from 0 to 1 with both ends are needed; make a criterion that takes away a PITFALL"
+            )
+        if self.category and not self.category.isidentifier():
+            raise RecordError(
+                f"Criterion: {self.id!r} is of the category {self.category!r}; letters, digits and _ are needed; "
+                "choose another"
             )
 
 
@@ -122,7 +130,7 @@ def rubric_of(value: Any, checks: Mapping[str, Check] = CHECKS) -> tuple[Criteri
     """A rubric from a record: a list, or its JSON text, or an object with the list under `criteria`.
 
     An entry is a text, or an object: `text` (or `criterion`), `id`, `weight`, `kind` ("counts", "essential",
-    "bonus", "pitfall"), `needs`, `levels`, `check` (one of `checks`) with `arguments`. Without an id
+    "bonus", "pitfall"), `needs`, `levels`, `category`, `check` (one of `checks`) with `arguments`. Without an id
     it is c1, c2, ... by its place.
 
     Raises:
@@ -194,6 +202,10 @@ def rubric_score(
         return floor, z
     if None in z.values():
         return None, z
+    return _weighed(criteria, z), z
+
+
+def _weighed(criteria: Sequence[Criterion], z: Mapping[str, float]) -> float:
     total = sum(c.kind.gain * c.weight * z[c.id] for c in criteria)
     base = sum(c.kind.base * c.weight for c in criteria)
     if not base:
@@ -201,7 +213,25 @@ def rubric_score(
     if not base:
         base = sum(c.weight for c in criteria)
         total += base
-    return min(1.0, max(0.0, total / base)), z
+    return min(1.0, max(0.0, total / base))
+
+
+def by_category(criteria: Sequence[Criterion], z: Mapping[str, float | None]) -> dict[str, float | None]:
+    """The score of each category as if the rest of the rubric were not there, without gates; None where one is unknown.
+
+    Args:
+        z: what each criterion counted as, as `rubric_score` gives it.
+
+    Example:
+        >>> rubric = rubric_of([{"id": "a", "text": "", "category": "factual"}, {"id": "b", "text": ""}])
+        >>> by_category(rubric, {"a": 0.5, "b": 1.0})
+        {'factual': 0.5}
+    """
+    out: dict[str, float | None] = {}
+    for category in dict.fromkeys(c.category for c in criteria if c.category):
+        own = [c for c in criteria if c.category == category]
+        out[category] = None if any(z[c.id] is None for c in own) else _weighed(own, z)
+    return out
 
 
 @dataclass(frozen=True)
@@ -217,7 +247,8 @@ class Rubric:
         floor: the score where an essential criterion is not met.
         checks: the programs that a rubric may name.
 
-    The items of the verdict have a row per criterion: `criterion, kind, weight, level, counted, agreement, reason`.
+    The items of the verdict have a row per criterion: `criterion, kind, category, weight, level, counted, agreement,
+    reason`. Facts: `met`, the share of criteria met in full; CATEGORY_score of each category that is named.
 
     Example:
         >>> Rubric("You judge reports.", rubric_of(["It names its sources."])).criteria[0].id
@@ -257,7 +288,8 @@ class Rubric:
             causes += [cause] if cause and cause not in causes else []
         score, z = rubric_score(criteria, levels, self.floor)
         made = [{**items[c.id], "counted": z[c.id]} for c in criteria]
-        facts = {"met": sum(v == 1 for v in levels.values()) / len(levels), **got.cost}
+        facts = {f"{category}_score": value for category, value in by_category(criteria, z).items()}
+        facts |= {"met": sum(v == 1 for v in levels.values()) / len(levels), **got.cost}
         if score is None:
             return Verdict.unscored("; ".join(causes) or "a criterion was not judged", made, **facts)
         return Verdict.score(score, self.low, self.high, made, **facts)
@@ -283,7 +315,8 @@ class Rubric:
 
     def _level(self, criterion: Criterion, got: Poll, material: Mapping) -> tuple[float | None, dict, str]:
         kind = next((name for name, kind in KINDS.items() if kind == criterion.kind), "")
-        seen: dict[str, Any] = {"criterion": criterion.id, "kind": kind, "weight": float(criterion.weight)}
+        seen: dict[str, Any] = {"criterion": criterion.id, "kind": kind, "category": criterion.category}
+        seen["weight"] = float(criterion.weight)
         cause, level, reason, agreement = "", None, "", None
         if criterion.check is not None:
             try:
@@ -342,7 +375,7 @@ def _criterion(entry: Any, place: int, checks: Mapping[str, Check]) -> Criterion
             str(entry.get("id", f"c{place}")), str(entry.get("text", entry.get("criterion", ""))),
             entry.get("weight", 1.0), KINDS[kind], tuple(entry.get("needs", ())),
             tuple(float(level) for level in entry.get("levels", (0.0, 1.0))),
-            None if check is None else checks[check], tuple(entry.get("arguments", ())),
+            None if check is None else checks[check], tuple(entry.get("arguments", ())), str(entry.get("category", "")),
         )  # fmt: skip
     except (TypeError, ValueError) as error:
         raise RecordError(f"rubric_of: criterion {place} is not well formed: {error}; see docs/judges.md") from None

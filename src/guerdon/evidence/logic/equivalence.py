@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sized
 from dataclasses import dataclass
 
 import numpy as np
 
 from guerdon.evidence.grading import Grading
-from guerdon.evidence.logic.formulas import Atom, Constant, Formula, Join, Not, Quantified, parse_propositional, walk
+from guerdon.evidence.logic.formulas import (
+    Atom,
+    Constant,
+    Formula,
+    Join,
+    Not,
+    Quantified,
+    parse_propositional,
+    spine,
+    walk,
+)
 from guerdon.evidence.logic.parsing import FormulaError
 from guerdon.records import Verdict
 
@@ -66,10 +76,11 @@ def truth_table(said: Formula, wanted: Formula, bind: bool = False) -> Table:
         >>> truth_table(parse_propositional("p & q"), parse_propositional("p | q"))
         Table(exact=0.0, agreement=0.5, balanced=0.6666666666666666)
     """
-    mine, theirs = ({str(a) for a in _atoms(f)} for f in (said, wanted))
+    mine, theirs = _cube(said), _cube(wanted)
+    own, other = (sorted(set(a.names) - set(b.names)) for a, b in ((mine, theirs), (theirs, mine)))
     best: Table | None = None
-    for binding in itertools.islice(_bindings(sorted(mine - theirs), sorted(theirs - mine)), BINDINGS if bind else 1):
-        found = _compared(said, wanted, binding if bind else {})
+    for binding in itertools.islice(_bindings(own, other), BINDINGS if bind else 1):
+        found = _compared(mine.renamed(binding if bind else {}), theirs)
         if best is None or (found.exact, found.balanced) > (best.exact, best.balanced):
             best = found
         if best.exact:
@@ -87,8 +98,10 @@ class TruthTables:
 
     def __call__(self, action: str, reference: str) -> Verdict:
         """The verdict on one answer."""
+        if not isinstance(reference, str):
+            return Verdict.unscored("the reference is no formula")
         try:
-            wanted = parse_propositional(str(reference))
+            wanted = parse_propositional(reference)
             if len(_atoms(wanted)) > ATOMS:
                 return Verdict.unscored(f"the reference has more than {ATOMS} atoms")
         except FormulaError as error:
@@ -128,7 +141,7 @@ def equivalent(
         >>> seen["equivalent"].values, seen["equivalent/agreement"].values
         (array([1., 0.]), array([1. , 0.5]))
     """
-    version = f"1 {measure.__qualname__} {bind} {getattr(extract, '__qualname__', repr(extract))}"
+    version = f"2 {measure.__qualname__} {bind} {getattr(extract, '__qualname__', repr(extract))}"
     return Grading(name, TruthTables(measure, bind, extract), reads, deadline=10.0, version=version)
 
 
@@ -149,15 +162,41 @@ def _bindings(mine: list[str], theirs: list[str]) -> Iterator[dict[str, str]]:
         yield from (dict(zip(chosen, theirs, strict=True)) for chosen in itertools.permutations(mine, len(theirs)))
 
 
-def _compared(said: Formula, wanted: Formula, binding: dict[str, str]) -> Table:
-    mine = {binding.get(name, name) for name in _atoms(said)}
-    names = sorted(mine | _atoms(wanted))
+@dataclass(frozen=True, eq=False)
+class _Cube:
+    """The value of a formula for each way to set its atoms: one axis of two places an atom, false first."""
+
+    names: tuple[str, ...]
+    values: Array
+
+    def renamed(self, binding: dict[str, str]) -> _Cube:
+        return _Cube(tuple(binding.get(name, name) for name in self.names), self.values)
+
+    def over(self, names: list[str]) -> Array:
+        """With an axis for each of these names, in that order; of one place for those that are not its own."""
+        axes = [self.names.index(name) for name in names if name in self.names]
+        return self.values.transpose(axes).reshape([2 if name in self.names else 1 for name in names])
+
+
+def _cube(formula: Formula) -> _Cube:
+    """Each formula is walked once, however many bindings are tried."""
+    names = sorted(_atoms(formula))
+    _few(names)
+    rows = np.arange(1 << len(names))
+    columns = {name: (rows >> (len(names) - 1 - i) & 1).astype(bool) for i, name in enumerate(names)}
+    values = np.broadcast_to(_value(formula, columns), rows.shape)
+    return _Cube(tuple(names), values.reshape((2,) * len(names)))
+
+
+def _few(names: Sized) -> None:
     if len(names) > ATOMS:
         raise FormulaError(f"truth_table: {len(names)} atoms together; at most {ATOMS} are taken; use fewer names")
-    rows = np.arange(1 << len(names))
-    columns = {name: (rows >> i & 1).astype(bool) for i, name in enumerate(names)}
-    a = np.broadcast_to(_value(said, {k: columns[binding.get(k, k)] for k in _atoms(said)}), rows.shape)
-    b = np.broadcast_to(_value(wanted, columns), rows.shape)
+
+
+def _compared(said: _Cube, wanted: _Cube) -> Table:
+    names = sorted({*said.names, *wanted.names})
+    _few(names)
+    a, b = (np.broadcast_to(cube.over(names), (2,) * len(names)) for cube in (said, wanted))
     same = a == b
     share = float(same.mean())
     both = float((same[b].mean() + same[~b].mean()) / 2) if b.any() and not b.all() else share
@@ -172,7 +211,10 @@ def _value(formula: Formula, columns: dict[str, Array]) -> Array:
             return np.array(value)
         case Not(part):
             return ~_value(part, columns)
-        case Join(table, left, right):
-            a, b = _value(left, columns).astype(int), _value(right, columns).astype(int)
-            return np.array(table)[2 * a + b]
+        case Join():
+            first, rest = spine(formula)
+            value = _value(first, columns)
+            for table, right in rest:
+                value = np.array(table)[2 * value.astype(int) + _value(right, columns).astype(int)]
+            return value
     raise FormulaError("truth_table: a quantifier; propositional logic has none; ask equivalent_first_order")

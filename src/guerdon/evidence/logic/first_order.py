@@ -21,6 +21,7 @@ from guerdon.evidence.logic.formulas import (
     Quantified,
     nesting,
     parse_first_order,
+    spine,
     symbols,
 )
 from guerdon.evidence.logic.parsing import FormulaError
@@ -43,8 +44,10 @@ class Solver:
 
     def __call__(self, action: str, reference: str) -> Verdict:
         """The verdict on one answer."""
+        if not isinstance(reference, str):
+            return Verdict.unscored("the reference is no formula")
         try:
-            wanted = parse_first_order(str(reference))
+            wanted = parse_first_order(reference)
             symbols(wanted)
         except FormulaError as error:
             return Verdict.unscored(f"the reference cannot be read: {error}")
@@ -105,7 +108,7 @@ def equivalent_first_order(
 
     Source: LogicLLaMA scores truth tables over bindings of literals; the solver is ours.
     """
-    version = f"1 {seconds} {getattr(extract, '__qualname__', repr(extract))}"
+    version = f"2 {seconds} {getattr(extract, '__qualname__', repr(extract))}"
     return Grading(name, Solver(seconds, extract), reads, deadline=4 * seconds + 5, version=version)
 
 
@@ -149,15 +152,26 @@ class _Made:
             case Quantified(every, variable, part):
                 value = z3.Const(f"{variable}!{next(self.count)}", self.sort)
                 return (z3.ForAll if every else z3.Exists)([value], self(part, {**bound, variable: value}))
-            case Join(table, left, right):
-                a, b = self(left, bound), self(right, bound)
-                rows = [z3.And(a if i & 2 else z3.Not(a), b if i & 1 else z3.Not(b)) for i in range(4) if table[i]]
-                return z3.Or(rows)
+            case Join():
+                first, rest = spine(formula)
+                value = self(first, bound)
+                for table, right in rest:
+                    value = self.join(table, value, self(right, bound))
+                return value
             case Atom("=", (left, right)):
                 return self.term(left, bound) == self.term(right, bound)
             case Atom(name, terms):
                 kind = z3.Function(f"P {name}", *[self.sort] * len(terms), z3.BoolSort(ctx=self.context))
                 return kind(*(self.term(t, bound) for t in terms))
+
+    def join(self, table: tuple, a: Any, b: Any) -> Any:
+        """Both sides once each: with a side written twice, a chain of `iff` or `xor` would double at every link."""
+        z3 = self.z3
+        made = {
+            TABLES["and"]: z3.And, TABLES["or"]: z3.Or, TABLES["if"]: z3.Implies,
+            TABLES["iff"]: lambda a, b: a == b, TABLES["xor"]: z3.Xor,
+        }  # fmt: skip
+        return made[table](a, b)
 
     def term(self, term: Any, bound: dict[str, Any]) -> Any:
         """A term; a name that is not bound is a constant."""

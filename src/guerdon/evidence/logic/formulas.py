@@ -57,7 +57,26 @@ TABLES = {"and": (False, False, False, True), "or": (False, True, True, True), "
 
 
 def _join(kind: str, binds: int, right: bool = False) -> Callable[[Any], Infix]:
-    return lambda _: Infix(binds, lambda a, b: Join(TABLES[kind], a, b), right)
+    def make(a: Formula, b: Formula) -> Join:
+        return Join(TABLES[kind], a, b)
+
+    make.flat = not right  # a chain that groups from the left is walked without recursion: see `spine`
+    return lambda _: Infix(binds, make, right)
+
+
+def spine(formula: Formula) -> tuple[Formula, list[tuple[tuple, Formula]]]:
+    """What stands leftmost in a chain of joins, and from there on each table with what it joins on the right.
+
+    Example:
+        >>> first, rest = spine(parse_propositional("p & q | r"))
+        >>> first, [right for _, right in rest]
+        (Atom(name='p', terms=()), [Atom(name='q', terms=()), Atom(name='r', terms=())])
+    """
+    rest = []
+    while isinstance(formula, Join):
+        rest.append((formula.table, formula.right))
+        formula = formula.left
+    return formula, rest[::-1]
 
 
 def _quantified(every: bool) -> Callable[[re.Match], Prefix]:
@@ -95,7 +114,8 @@ def parse_propositional(text: str) -> Formula:
     round or square.
 
     Raises:
-        FormulaError: it is not a formula, is longer than 20,000 characters or nests more than 60 deep.
+        FormulaError: it is not a formula, is longer than 20,000 characters or nests more than 60 deep; a chain is
+            not deep, however long.
 
     Example:
         >>> parse_propositional("p -> q") == parse_propositional("p → q")

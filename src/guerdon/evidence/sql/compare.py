@@ -7,10 +7,11 @@ import datetime
 import decimal
 import itertools
 import math
+import re
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 Rows = Sequence[Sequence[Any]]
@@ -103,6 +104,24 @@ def same_value(a: Any, b: Any, tolerance: float) -> bool:
     return a == b
 
 
+_SKIPPED = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|--[^\n]*|/\*.*?(?:\*/|\Z)""", re.S)
+
+
+def where_ordered(query: str) -> bool:
+    """Whether a query orders its rows itself: an ORDER BY outside of all brackets, texts and comments.
+
+    Example:
+        >>> where_ordered("select a from t order by a"), where_ordered("select a from (select a from t order by a)")
+        (True, False)
+    """
+    words, depth = [], 0
+    for token in re.findall(r"[()]|\w+", _SKIPPED.sub(" x ", query)):
+        depth += (token == "(") - (token == ")")
+        if not depth:
+            words.append(token.casefold())
+    return ("order", "by") in itertools.pairwise(words)
+
+
 def in_order(said: Table, wanted: Table, tolerance: float) -> Iterator[tuple[int, ...]]:
     """Columns count by position; names do not."""
     if said.width == wanted.width:
@@ -138,17 +157,22 @@ class Comparison:
     """What has to agree for two results to be the same.
 
     Attributes:
-        ordered: whether rows have to come in the same order.
+        ordered: whether rows have to come in the same order; or a function of the reference query that says so, such
+            as `where_ordered`: as the reference asks. Rows that are given without a query have no order then.
         duplicates: whether a row that comes twice has to come twice; without it, results are sets.
         tolerance: of floats: |a - b| <= tolerance * max(1, |a|, |b|). Whole numbers have to be equal.
         columns: `in_order`, `by_name` or `any_order`, or a function like them that yields, per arrangement,
             which of the said columns stands where.
     """
 
-    ordered: bool = False
+    ordered: bool | Callable[[str], bool] = False
     duplicates: bool = True
     tolerance: float = 1e-6
     columns: Arrange = in_order
+
+    def of(self, query: str) -> Comparison:
+        """The same for one reference query, with the order settled."""
+        return self if isinstance(self.ordered, bool) else replace(self, ordered=bool(self.ordered(query)))
 
 
 @dataclass(frozen=True)
@@ -189,7 +213,7 @@ def agreement(said: Table, wanted: Table, comparison: Comparison = Comparison())
         >>> agreement(said, Table([(2, "b"), (3, "c")])).recall
         0.5
     """
-    best = Agreement(False, 0, len(said.rows), len(wanted.rows))
+    comparison, best = comparison.of(""), Agreement(False, 0, len(said.rows), len(wanted.rows))
     b = [tuple(map(plain, row)) for row in wanted.rows]
     a = [tuple(map(plain, row)) for row in said.rows]
     for arrangement in comparison.columns(said, wanted, comparison.tolerance):

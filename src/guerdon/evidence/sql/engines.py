@@ -8,6 +8,7 @@ the engine reaches is ended by killing the process.
 from __future__ import annotations
 
 import contextlib
+import datetime
 import os
 import sqlite3
 import tempfile
@@ -21,6 +22,8 @@ from urllib.parse import quote
 from guerdon.errors import GuerdonError, MissingExtraError
 from guerdon.evidence.sql.compare import Table
 from guerdon.evidence.sql.database import Database, File, Image, Script
+
+STEPS = 500  # of sqlite's machine between two looks at the clock; one may take milliseconds (randomblob)
 
 
 class QueryError(GuerdonError, ValueError):
@@ -99,6 +102,9 @@ class Sqlite:
                 connection.set_authorizer(_builds)
                 connection.executescript(sql)
         connection.execute("select count(*) from sqlite_master").fetchone()  # a file that is none is found here
+        connection.execute("pragma temp_store = memory")  # sorting must not reach a disk
+        with contextlib.suppress(sqlite3.OperationalError):  # these tables are made at first use, then refused
+            connection.execute("select 1 from json_each('[]'), json_tree('[]')").fetchall()
         connection.set_authorizer(_reads)
         for category, value in {
             sqlite3.SQLITE_LIMIT_LENGTH: limits.cell, sqlite3.SQLITE_LIMIT_SQL_LENGTH: 4 * limits.text,
@@ -112,9 +118,9 @@ class Sqlite:
     def query(self, connection: sqlite3.Connection, sql: str, limits: Limits) -> Table:
         """The result of one SELECT."""
         until = time.process_time() + limits.seconds
-        connection.set_progress_handler(lambda: time.process_time() > until, 2000)
+        connection.set_progress_handler(lambda: time.process_time() > until, STEPS)
         try:
-            cursor = connection.execute(sql)
+            cursor = connection.execute(sql.rstrip("; \t\r\n"))
             if cursor.description is None:
                 raise QueryError("refused: the text holds no query that gives rows")
             return _fetched(cursor.fetchmany, [d[0] for d in cursor.description], limits)
@@ -186,7 +192,12 @@ class Duckdb:
                 connection.execute("begin transaction read only")
                 try:
                     cursor = connection.execute(statements[0])
-                    return _fetched(cursor.fetchmany, [d[0] for d in cursor.description], limits)
+                    names, zoned = [d[0] for d in cursor.description], _zoned(cursor.description)
+                    if not zoned:
+                        return _fetched(cursor.fetchmany, names, limits)
+                    rest = connection.execute(_in_microseconds(statements[0].query, len(names), zoned))
+                    found = _fetched(rest.fetchmany, names, limits)
+                    return Table([_with_zone(row, zoned) for row in found.rows], found.columns)
                 finally:
                     connection.execute("rollback")
             except (duckdb.OutOfMemoryException, MemoryError):
@@ -194,6 +205,11 @@ class Duckdb:
             except (duckdb.Error, ValueError, TypeError, OverflowError, RuntimeError) as error:
                 if isinstance(error, QueryError):
                     raise
+                if "Required module" in str(error):  # no fault of the query
+                    raise MissingExtraError(
+                        "Duckdb: a result holds times with a zone inside lists or structs, for which duckdb needs "
+                        "pytz; it is not installed; pip install pytz"
+                    ) from None
                 raise QueryError(_why(str(error), limits)) from None
 
 
@@ -232,6 +248,32 @@ def _fetched(fetch: Callable[[int], list], columns: list[str], limits: Limits) -
         if size > limits.bytes:
             raise QueryError(f"bytes: the result takes more than {limits.bytes} bytes")
     return Table(rows, tuple(columns))
+
+
+def _zoned(description: list) -> list[int]:
+    """Places of the columns of times with a zone, which duckdb hands over only where pytz is installed."""
+    return [i for i, d in enumerate(description) if str(d[1]) == "TIMESTAMP WITH TIME ZONE"]
+
+
+def _in_microseconds(sql: str, width: int, zoned: list[int]) -> str:
+    """The query with microseconds since 1970 in place of the times."""
+    names = [f"c{i}" for i in range(width)]
+    wanted = [f"epoch_us({name})" if i in zoned else name for i, name in enumerate(names)]
+    inner = sql.strip().rstrip("; \t\r\n")
+    return f"select {', '.join(wanted)} from ({inner}\n) as t({', '.join(names)})"
+
+
+def _with_zone(row: tuple, zoned: list[int]) -> tuple:
+    return tuple(_utc(value) if i in zoned else value for i, value in enumerate(row))
+
+
+def _utc(microseconds: int | None) -> Any:
+    if microseconds is None:
+        return None
+    try:
+        return datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC) + datetime.timedelta(microseconds=microseconds)
+    except OverflowError:  # infinity, and years that Python does not know
+        return f"{microseconds} us since 1970"
 
 
 @contextlib.contextmanager

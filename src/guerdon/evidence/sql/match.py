@@ -174,11 +174,11 @@ class SqlMatch:
             yield Phase("build", self.limits.build)
             connection = self.engine.open(state, self.limits)
             yield Phase("reference", self.limits.seconds * max(1, len(goal.queries)))
-            tables, failed = [] if goal.rows is None else [goal.rows], ""
+            tables, failed = [] if goal.rows is None else [("", goal.rows)], ""
             for query in goal.queries:
                 try:
-                    tables.append(self.engine.query(connection, query, self.limits))
-                except QueryError as error:
+                    tables.append((query, self.engine.query(connection, query, self.limits)))
+                except (QueryError, MissingExtraError) as error:
                     failed = str(error)
             if not tables:
                 return {"cause": f"the reference query fails ({failed})"}
@@ -187,8 +187,11 @@ class SqlMatch:
                 said = self.engine.query(connection, _within(sql, self.limits), self.limits)
             except QueryError as error:
                 return {"why": str(error)}
+            except MissingExtraError as error:
+                return {"cause": str(error)}
             yield Phase("compare", 5.0 + self.limits.seconds)
-            best = max((agreement(said, one, comparison) for one in tables), key=lambda a: (a.same, a.recall))
+            found = [agreement(said, table, comparison.of(query)) for query, table in tables]
+            best = max(found, key=lambda a: (a.same, a.recall))
             return {"best": vars(best), "failed": failed}
 
         return self._verdict(isolated(work, self.limits.memory))
@@ -259,8 +262,8 @@ def sql_match(
 def _version(grade: SqlMatch) -> str:
     """Names what a verdict depends on; functions by name, so that it is the same in every process."""
     c, state = grade.comparison, hash_text(repr(grade.database))
-    named = [getattr(f, "__qualname__", repr(f)) for f in (c.columns, grade.statement)]
-    return f"1 {grade.engine} {c.ordered} {c.duplicates} {c.tolerance} {named} {grade.limits} {state}"
+    named = [getattr(f, "__qualname__", repr(f)) for f in (c.columns, grade.statement, c.ordered)]
+    return f"2 {grade.engine} {c.duplicates} {c.tolerance} {named} {grade.limits} {state}"
 
 
 def _within(sql: str, limits: Limits) -> str:

@@ -10,6 +10,9 @@ from guerdon.evidence.grading import Grading
 from guerdon.evidence.texts.words import LIMIT, inside, several, words
 from guerdon.records import Verdict
 
+MOST = 100
+"""References of one task: each costs a comparison of the whole answer."""
+
 Words = Callable[[str], list[str]]
 Measure = Callable[[list[str], list[str]], tuple[float, Mapping[str, Any]]]
 
@@ -52,7 +55,8 @@ class Against:
         answer: which part of the action is the answer.
 
     Scores 0, with the fact `why`: an action longer than 200,000 characters, one without an answer, one
-    without any word. Unscored: no reference has a word, or one is too long. The fact `reference` is the
+    without any word. Unscored: no reference has a word, there are more than 100, or together they are longer than
+    200,000 characters. The fact `reference` is the
     number of the one that was best; of equal ones, the first.
     """
 
@@ -66,8 +70,10 @@ class Against:
         if reference is None:
             return Verdict.unscored("the reference is missing")
         texts = self.references(reference)
-        if any(len(text) > LIMIT for text in texts):
-            return Verdict.unscored(f"a reference is longer than {LIMIT} characters")
+        if len(texts) > MOST:
+            return Verdict.unscored(f"there are more than {MOST} references")
+        if sum(map(len, texts)) > LIMIT:
+            return Verdict.unscored(f"the references are longer than {LIMIT} characters")
         wanted = [(i, w) for i, w in enumerate(map(self.words, texts)) if w]
         if not wanted:
             return Verdict.unscored("no reference has a word")
@@ -84,4 +90,4 @@ class Against:
 
 def against(name: str, grade: Against, reference: str = "reference", action: str = "action") -> Grading:
     """The observer of a grader of this kind: trajectory level, the last action, [0, 1], in this process."""
-    return Grading(name, grade, reads=(action, reference), cost="free", deadline=None)
+    return Grading(name, grade, reads=(action, reference), version="2", cost="free", deadline=None)

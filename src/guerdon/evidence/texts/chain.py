@@ -14,6 +14,9 @@ from guerdon.evidence.texts.overlap import lcs_length
 from guerdon.evidence.texts.words import LIMIT, composed, shown
 from guerdon.records import Verdict
 
+MOST = 200
+"""Chains of keywords of one task: each is looked for in the whole answer."""
+
 
 def keywords_in(text: str, keywords: Sequence[str]) -> list[str]:
     """The keywords that stand in a text, in order: whole words, case folded, of two that begin alike the longer.
@@ -76,6 +79,8 @@ class Chain:
         points = _points(reference)
         if points is None:
             return Verdict.unscored("the reference is not a list of key points, each a list of chains of keywords")
+        if sum(map(len, points)) > MOST:
+            return Verdict.unscored(f"the reference has more than {MOST} chains of keywords")
         if len(said) > LIMIT:
             return Verdict.score(0.0, why=f"longer than {LIMIT} characters")
         folded, items = _folded(said), []
@@ -117,7 +122,8 @@ def keyword_chain(name: str = "chain", reference: str = "reference", action: str
     A bare list of the keywords has full content: pay for style or fluency beside it. Keywords of one chain do
     not see those of another.
 
-    Unscored: a reference of another form; a failed play. An answer above 200,000 characters scores 0.
+    Unscored: a reference of another form, or with more than 200 chains; a failed play. An answer above 200,000
+    characters scores 0.
 
     Source: RLVRR. Departure: the paper scans each reference text for its keywords; here the chain given is that
     scan. Its style predicates are programs and belong to a sandbox; weigh their facts beside this one.
@@ -130,4 +136,4 @@ def keyword_chain(name: str = "chain", reference: str = "reference", action: str
         >>> keyword_chain().observe(batch)["chain"].values
         array([1.])
     """
-    return Grading(name, Chain(), reads=(action, reference), cost="free", deadline=None)
+    return Grading(name, Chain(), reads=(action, reference), version="2", cost="free", deadline=None)

@@ -10,7 +10,7 @@ from typing import Any
 from guerdon.batch import hash_text
 from guerdon.errors import ShapeError
 from guerdon.evidence.grading import Grading
-from guerdon.evidence.texts.words import LIMIT, inside, shown
+from guerdon.evidence.texts.words import LIMIT, composed, inside, shown
 from guerdon.records import Verdict
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -68,7 +68,7 @@ def letter_in(said: str) -> str | None:
 
     The first of these that is there: what `<answer>` tags hold, the last boxed letter, the last "answer is B" with a
     capital, a last line that is a letter alone, "option B" where no other option is named. A letter somewhere in
-    prose is not a choice.
+    prose is not a choice. Full-width letters count as letters.
 
     Example:
         >>> letter_in("A is dull. The answer is (B)."), letter_in("b"), letter_in("A great day")
@@ -76,6 +76,7 @@ def letter_in(said: str) -> str | None:
         >>> letter_in("Option B."), letter_in("Option B is better than option A.")
         ('B', None)
     """
+    said = composed(said)
     if tagged := inside(said, "answer"):
         said = tagged[-1]
     for pattern in (_BOXED, _ANSWER):
@@ -128,4 +129,4 @@ def one_choice(name: str = "choice", options: int = 2, reference: str = "referen
         >>> one_choice().observe(batch)["choice"].values
         array([1.])
     """
-    return Grading(name, Choice(options), reads=(action, reference), cost="free", deadline=None)
+    return Grading(name, Choice(options), reads=(action, reference), version="2", cost="free", deadline=None)

@@ -73,6 +73,10 @@ def rouge_n(said: Sequence[Hashable], wanted: Sequence[Hashable], n: int = 2) ->
     return token_f1(ngrams(said, n), ngrams(wanted, n))
 
 
+LONGEST = 100
+"""Words of an n-gram at most where an observer counts them: its cost is n times the length of the text."""
+
+
 def ngrams(words: Sequence[Hashable], n: int) -> list[tuple]:
     """Every n words that stand side by side.
 
@@ -140,6 +144,10 @@ class RougeN:
 
     n: int = 2
 
+    def __post_init__(self) -> None:
+        if not 1 <= self.n <= LONGEST:
+            raise ShapeError(f"RougeN: n is {self.n}; 1 to {LONGEST} words are an n-gram here; give n = 1 or 2")
+
     def __call__(self, said: list[str], wanted: list[str]) -> tuple[float, dict]:
         """F, with precision and recall as facts. A reference shorter than n words is compared by its own length."""
         n = min(self.n, len(wanted))
@@ -202,7 +210,7 @@ def rouge(
 
     Elsewhere: the package rouge-score takes only `a-z0-9` for words, so that a text in another script scores 0,
     and can stem English; here words are of any script and are not stemmed. A reference with fewer words than
-    n scores 0 there; here n is then the reference's length. `rougeLsum`, by sentences, is not here.
+    n scores 0 there; here n is then the reference's length. By sentences it is `rouge_sum`.
 
     Unscored: as `f1_match`. An answer and a reference of more than 4e9 pairs of words score 0 with `why`.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from guerdon.errors import ShapeError
 from guerdon.evidence.grading import Grading
-from guerdon.evidence.texts.overlap import ngrams
+from guerdon.evidence.texts.overlap import LONGEST, ngrams
 from guerdon.evidence.texts.words import LIMIT
 from guerdon.evidence.texts.words import words as plain
 from guerdon.records import Verdict
@@ -37,6 +37,13 @@ class Repetition:
 
     n: int = 3
     words: Callable[[str], list[str]] = plain
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.n <= LONGEST:
+            raise ShapeError(
+                f"Repetition: n is {self.n}; 1 to {LONGEST} words are an n-gram here, so that time stays linear in the "
+                "text; give n = 3 or 4"
+            )
 
     def __call__(self, said: str) -> Verdict:
         """The share of n-grams said before."""

@@ -9,10 +9,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from guerdon.evidence.plain import loads
 from guerdon.evidence.texts.words import LIMIT
+from guerdon.evidence.tools.keys import key_of
 
 MOST = 500
 """Calls in one text: what is beyond is broken."""
@@ -31,6 +33,16 @@ class Call:
 
     name: str
     arguments: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    @cached_property
+    def keys(self) -> Mapping[str, str]:
+        """Of each argument the key of its value (`key_of`), by which values are compared."""
+        return {name: key_of(value) for name, value in self.arguments.items()}
+
+    @cached_property
+    def values(self) -> frozenset[str]:
+        """The keys of all values."""
+        return frozenset(self.keys.values())
 
 
 @dataclass(frozen=True)
