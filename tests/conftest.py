@@ -1,6 +1,7 @@
 """What every test shares: how much hypothesis tries. (The markers are in pyproject.toml.)"""
 
 import os
+from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 
@@ -10,3 +11,8 @@ settings.register_profile(
 )
 settings.register_profile("ci", settings.get_profile("default"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+# Where Python may not write compiled files beside the sources, each process that a test starts would compile all of
+# guerdon anew, which takes longer than most tests.
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+    os.environ.setdefault("PYTHONPYCACHEPREFIX", str(Path(__file__).parents[1] / ".pytest_cache" / "compiled"))

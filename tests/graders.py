@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 import time
 
 from guerdon.records import Verdict
@@ -67,6 +68,29 @@ def grade(what, number=0):
         if os.fork() == 0:
             return Verdict.score(0, number=number)  # the child comes back, too
         return Verdict.score(1, number=number)
+    if what == "thread":
+        threading.Thread(target=spin, daemon=bool(number)).start()
+        return Verdict.score(1)
+    if what == "base":
+        raise BaseException("odd")
+    if what == "interrupt":
+        raise KeyboardInterrupt
+    if what == "recurse":
+        return grade(what, number)
+    if what == "nan":
+        return Verdict.score(float("nan"))
+    if what == "outside":
+        return Verdict.score(7)
+    if what == "deep":
+        return Verdict.score(1, why=nested(60_000))
+    if what == "nothing":
+        return None
+    if what == "closed tracer":
+        sys.settrace(lambda *_: 1 / 0)
+        return Verdict.score(1)
+    if what == "die in a thread":
+        threading.Thread(target=os._exit, args=(3,)).start()
+        time.sleep(60)
     raise ValueError(what)
 
 
@@ -75,6 +99,27 @@ grade.needs = (__name__,)  # loaded once, before workers are forked
 
 def open_descriptors():
     return [int(fd) for fd in os.listdir("/proc/self/fd") if int(fd) > 2]
+
+
+def spin():
+    while True:
+        pass
+
+
+def nested(depth):
+    """Lists in lists."""
+    out = []
+    for _ in range(depth):
+        out = [out]
+    return out
+
+
+def pooled(number):
+    """Grades in a pool of its own."""
+    from guerdon.evidence.pool import Pool
+
+    with Pool(workers=1) as pool:
+        return pool.run(grade, [("ok", number)], 20.0)[0]
 
 
 def offspring(file, daemon):

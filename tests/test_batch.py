@@ -1,10 +1,7 @@
 """Batch and Column: levels, columns, keys; what is refused and how it is said."""
 
 import copy
-import os
 import pickle
-import subprocess
-import sys
 
 import numpy as np
 import pyarrow as pa
@@ -138,54 +135,6 @@ def test_a_batch_goes_to_another_process_and_can_be_copied(back):
     assert same["reward"].tolist() == [1.0, None]
     assert same["state"].tolist() == b["state"].tolist()
     assert same.index("group", at="token").tolist() == [0, 0]
-
-
-# Keys.
-
-KEYS = [-3049048748786829024, -5426141060434712860, 2362285139686184012]  # of "a room", "" and "ключ"
-
-
-def test_the_key_of_a_text_never_changes():
-    # Keys are in files: another value would break every saved run.
-    assert Batch.key(["a room", "", "ключ"]).tolist() == KEYS
-
-
-def test_the_key_is_the_same_in_another_process_with_another_hash_seed():
-    code = "from guerdon.batch import Batch; print(Batch.key(['a room', '', 'ключ']).tolist())"
-    env = {**os.environ, "PYTHONHASHSEED": "4321", "PYTHONIOENCODING": "utf-8"}
-    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == str(KEYS)
-
-
-@given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=5), max_size=20))
-def test_keys_are_equal_exactly_where_texts_are_in_any_container(words):
-    key = Batch.key(words)
-    assert key.dtype == np.int64
-    for i, word in enumerate(words):
-        assert [k == key[i] for k in key] == [w == word for w in words]
-    text = pa.array(words, pa.string())
-    for same in (text, text.dictionary_encode(), np.array(words, dtype=object)):
-        assert Batch.key(same).tolist() == key.tolist()
-
-
-@pytest.mark.parametrize("dtype", [np.int64, np.int32, np.uint8, bool])
-def test_whole_numbers_are_their_own_keys(dtype):
-    assert Batch.key(np.array([0, 1, 1], dtype)).tolist() == [0, 1, 1]
-    assert Batch.key([0, 2**62, -5]).tolist() == [0, 2**62, -5]
-
-
-@given(st.lists(st.floats(allow_nan=False)), st.data())
-def test_keys_of_fractions_are_equal_where_the_numbers_are(numbers, data):
-    keys = Batch.key(np.array(numbers)).tolist()
-    for x, one in zip(numbers, keys, strict=True):
-        assert [other for y, other in zip(numbers, keys, strict=True) if y == x] == [one] * numbers.count(x)
-        assert (one == x) == (x.is_integer() and abs(x) < 2**53)
-    assert len(set(keys)) == len(set(numbers))
-
-
-def test_a_whole_number_has_one_key_and_what_is_missing_has_another():
-    assert Batch.key(np.array([2.0, -0.0, np.nan])).tolist() == [2, 0, 0]
-    assert Batch.key([2.0, None, 2.5]).tolist() == [2, 0, int(Batch.key([2.5])[0])]
 
 
 # Bad input.

@@ -28,9 +28,9 @@ from guerdon.store import read_batch, read_jsonl, write_batch, write_jsonl
 
 # In the order of the flow: no stage imports a later one.
 STAGES = (
-    "errors", "records", "schedule", "recurrence", "segments", "intervals", "batch", "collate", "store", "environments",
-    "policies", "rollouts", "evidence", "rewards", "credit", "objectives", "recipes", "training", "bench", "report",
-    "server", "cli",
+    "errors", "records", "schedule", "recurrence", "segments", "intervals", "keys", "batch", "collate", "store",
+    "environments", "policies", "rollouts", "evidence", "rewards", "credit", "objectives", "recipes", "training",
+    "bench", "report", "server", "cli",
 )  # fmt: skip
 
 __all__ = [

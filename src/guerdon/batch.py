@@ -6,7 +6,6 @@ no padding but at the edge to a padded trainer (`to_padded`, `from_padded`).
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,6 +18,7 @@ from jaxtyping import Bool, Int
 
 from guerdon import segments
 from guerdon.errors import ColumnError, LevelError, ShapeError
+from guerdon.keys import keys
 from guerdon.records import Trajectory
 
 Array = np.ndarray
@@ -331,29 +331,8 @@ class Batch:
 
     @staticmethod
     def key(values: Any) -> Int[Array, "n"]:
-        """int64 keys: whole numbers as they are, text and fractions through one stable hash (BLAKE2b, 8 bytes).
-
-        The same text has the same key on every machine and in every run. A whole number has one key, written as an
-        integer or with a point; 0.0 is -0.0; what is missing, NaN too, has the key 0.
-
-        Example:
-            >>> Batch.key(["a room", "a room"]).tolist()
-            [-3049048748786829024, -3049048748786829024]
-        """
-        if isinstance(values, np.ndarray) and values.dtype.kind in "iub":
-            return values.astype(np.int64)
-        array = values if isinstance(values, pa.Array) else pa.array(np.asarray(values).tolist())
-        if pa.types.is_floating(array.type):
-            numbers = np.nan_to_num(np.asarray(array.fill_null(0)), nan=0.0, posinf=np.inf, neginf=-np.inf) + 0.0
-            each, place = np.unique(numbers, return_inverse=True)
-            keys = [int(x) if x.is_integer() and abs(x) < 2**53 else hash_text(repr(x)) for x in each.tolist()]
-            return np.array(keys, np.int64)[place]
-        if pa.types.is_integer(array.type) or pa.types.is_boolean(array.type):
-            return np.asarray(array.fill_null(0)).astype(np.int64)
-        coded = array if isinstance(array, pa.DictionaryArray) else array.dictionary_encode()
-        words = [hash_text(w) for w in coded.dictionary.to_pylist()]
-        codes = np.asarray(coded.indices.fill_null(len(words)))
-        return np.array([*words, 0], np.int64)[codes]
+        """int64 keys of states, actions and texts: see `guerdon.keys.keys`."""
+        return keys(values)
 
     # Ways in and out.
 
@@ -389,11 +368,6 @@ class Batch:
         from guerdon.collate import select
 
         return select(self, keep)
-
-
-def hash_text(text: str) -> int:
-    """A stable signed 64-bit hash of a text."""
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little", signed=True)
 
 
 def _array(values: Any) -> Any:

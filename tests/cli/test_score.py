@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from guerdon.cli.app import run
 from guerdon.records import Step, Task, Trajectory
 from guerdon.store import write_jsonl
 from launch import start
@@ -49,13 +50,15 @@ def score(folder, out, *more, name="REWARD", wait=True):
     return process.communicate(timeout=60) if wait else process
 
 
-def test_a_file_is_scored_and_another_reward_asks_no_grader_again(asked):
+def test_a_file_is_scored_and_another_reward_asks_no_grader_again(asked, capsys):
     out, err = score(asked, "out", "--cache", asked / "cache", "--json")
     summary = json.loads(out)
     assert summary["plays"] == summary["score"]["scored"] == 40, err
     assert summary["score"]["mean"] == pytest.approx(1 / 40)
     before = (asked / "asked").read_text()
-    out, err = score(asked, "twice", "--cache", asked / "cache", name="TWICE")
+    arguments = [asked / "plays.jsonl", "--reward", f"{asked}/reward.py:TWICE", "--out", asked / "twice"]
+    assert run(["score", *map(str, arguments), "--workers", "1", "--cache", str(asked / "cache")]) == 0
+    out, err = capsys.readouterr()
     assert "0.05" in out, err
     assert (asked / "asked").read_text() == before
 
@@ -77,7 +80,42 @@ def test_what_was_done_before_a_kill_is_kept(asked, monkeypatch):
     assert 40 <= len((asked / "asked").read_text().split()) <= 40 + 8 + 2
 
 
-def test_a_reward_that_is_none_is_one_sentence(asked):
-    _, err = score(asked, "out", name="right")
-    assert "has no Term called 'right'" in err
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["plays.jsonl", "--reward", "reward.py:right"], "has no Term called 'right'"),
+        (["nowhere.jsonl", "--reward", "reward.py:REWARD"], "cannot read nowhere.jsonl"),
+        (["bad.jsonl", "--reward", "reward.py:REWARD"], "bad.jsonl, line 2: "),
+        (["plays.jsonl", "--reward", "reward.py:REWARD", "--out", "."], "choose another --out"),
+        (["plays.jsonl", "--reward", "reward.py:REWARD", "--workers", "many"], "ray://HOST:PORT is needed"),
+    ],
+)
+def test_what_cannot_be_scored_is_one_sentence(asked, arguments, words, monkeypatch, capsys):
+    monkeypatch.chdir(asked)
+    (asked / "bad.jsonl").write_text('{"group": 0, "steps": []}\n{"group": 0, "stepz": []}\n')
+    assert run(["score", "--out", "out", *arguments]) in (1, 2)
+    said = capsys.readouterr().err
+    assert words in " ".join(said.split())
+    assert said.startswith("guerdon: ")
+    assert said.count("\n") == 1
+
+
+def test_an_interrupt_is_told_and_the_same_command_goes_on(asked, monkeypatch):
+    from launch import ENVIRONMENT
+
+    monkeypatch.setitem(ENVIRONMENT, "SLOW", "0.05")
+    process = score(asked, "out", wait=False)
+    while not list((asked / "out").glob("batches/*.jsonl")):
+        assert process.poll() is None
+        time.sleep(0.02)
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=20)
+    assert time.monotonic() - began < 2
+    assert "stopped; what was finished is kept" in err
     assert "Traceback" not in err
+    assert process.returncode == 130
+    monkeypatch.setitem(ENVIRONMENT, "SLOW", "0")
+    out, err = score(asked, "out", "--json")
+    assert json.loads(out)["plays"] == 40, err
+    assert len((asked / "asked").read_text().split()) <= 40 + 8 + 2

@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+from guerdon.cli.app import run
 from guerdon.records import Step, Task, Trajectory
 from guerdon.server import Client
 from launch import start
@@ -37,11 +38,30 @@ def test_it_serves_until_it_is_told_to_stop(reward, tmp_path):
         (["{reward}:OTHER"], "no Term called 'OTHER'"),
         (["{reward}:REWARD", "--timeout", "0"], "a positive timeout"),
         (["{reward}:REWARD", "--token-file", "nowhere"], "cannot read nowhere"),
+        (["{reward}:REWARD", "--probe", "nowhere"], "there is no file nowhere"),
+        (["{reward}:REWARD", "--workers", "many"], "ray://HOST:PORT is needed"),
+        (["{reward}:REWARD", "--workers", "0"], "ray://HOST:PORT is needed"),
+        (["{reward}:REWARD", "--cache", "/dev/null/cache"], "cannot write /dev/null/cache"),
+        (["{reward}:REWARD", "--host", "203.0.113.7"], "cannot listen on 203.0.113.7"),
     ],
 )
-def test_what_cannot_be_served_is_one_sentence(reward, arguments, words):
-    process = start(["serve", *(a.format(reward=reward) for a in arguments)])
-    _, err = process.communicate(timeout=60)
-    assert words in " ".join(err.split())
-    assert "Traceback" not in err
-    assert process.returncode in (1, 2)
+def test_what_cannot_be_served_is_one_sentence(reward, arguments, words, capsys):
+    assert run(["serve", *(a.format(reward=reward) for a in arguments)]) in (1, 2)
+    said = capsys.readouterr().err
+    assert words in " ".join(said.split())
+    assert said.startswith("guerdon: ")
+    assert said.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_a_reward_that_breaks_as_it_is_loaded_is_told_on_the_screen(tmp_path):
+    (tmp_path / "reward.py").write_text(
+        "import os\nimport guerdon as gd\nREWARD = gd.fact('outcome')\n"
+        "if os.environ.get('LOADED'):\n    raise ValueError('no such model')\nos.environ['LOADED'] = '1'\n"
+    )
+    process = start(["serve", f"{tmp_path}/reward.py:REWARD", "--port", "0", "--scorers", "1"])
+    assert "serving" in process.stderr.readline()
+    assert "not ready: get:" in (said := process.stderr.readline())
+    assert "no such model" in said
+    process.terminate()
+    process.communicate(timeout=20)

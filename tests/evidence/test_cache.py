@@ -1,16 +1,24 @@
 """The cache: found again across processes, never wrong, and never the reason that a verdict is lost."""
 
+import ctypes
 import os
+import resource
+import shutil
+import signal
 import sqlite3
+import struct
 import subprocess
 import sys
 import threading
+import time
+import traceback
 import warnings
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -170,19 +178,39 @@ def test_another_process_finds_what_one_has_kept(tmp_path):
     assert [r.stdout.split() for r in ran] == [["5"], []], ran
 
 
-WRITER = """
-import sys
-from guerdon import Verdict
-from guerdon.evidence.cache import Cache
-cache = Cache(sys.argv[1])
-for i in range(100):
-    cache.put({f"{sys.argv[2]}-{i}": Verdict.score(1), f"both-{i}": Verdict.score(1)})
-"""
+def begun(work):
+    """The process id of a child that does this, and where to read what it returns."""
+    ours, theirs = os.pipe()
+    if (child := os.fork()) == 0:
+        code = 1
+        try:
+            os.write(theirs, repr(work()).encode())
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    os.close(theirs)
+    return child, ours
+
+
+def told(child, ours):
+    """What it returned, once it has ended well."""
+    with open(ours) as answer:
+        said = answer.read()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    return said
 
 
 def test_several_processes_write_at_once(tmp_path):
-    writers = [subprocess.Popen([sys.executable, "-W", "error", "-c", WRITER, str(tmp_path), str(i)]) for i in range(3)]
-    assert [w.wait(60) for w in writers] == [0] * 3
+    def write(who):
+        warnings.simplefilter("error")
+        cache = Cache(tmp_path)
+        for i in range(100):
+            cache.put({f"{who}-{i}": Verdict.score(1), f"both-{i}": Verdict.score(1)})
+
+    for child in [begun(partial(write, who)) for who in range(3)]:
+        told(*child)
     wanted = [f"{who}-{i}" for who in (0, 1, 2, "both") for i in range(100)]
     assert len(Cache(tmp_path).get(wanted)) == 400
 
@@ -247,26 +275,76 @@ def test_a_folder_that_cannot_be_made(tmp_path):
     assert len(graded_in(tmp_path / "file" / "cache")) == 1
 
 
-FULL = """
-import resource, signal, sys, warnings
-from guerdon import Verdict
-from guerdon.evidence.cache import Cache
-cache = Cache(sys.argv[1])
-cache.put({"kept": Verdict.score(1)})
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
-with warnings.catch_warnings(record=True) as said:
-    warnings.simplefilter("always")
+def test_a_folder_that_is_deleted_is_made_again(tmp_path):
+    cache = Cache(tmp_path / "cache")
+    cache.put({"a": Verdict.score(1)})
+    shutil.rmtree(tmp_path / "cache")
+    assert cache.get(["a"]) == {}
+    cache.put({"b": Verdict.score(1)})
+    assert set(Cache(tmp_path / "cache").get(["a", "b"])) == {"b"}
+
+
+def test_a_folder_that_becomes_unwritable(tmp_path):
+    folder = tmp_path / "cache"
+
+    def work():
+        Cache(folder).put({"kept": Verdict.score(1)})
+        (folder / "verdicts.sqlite").chmod(0o444)
+        folder.chmod(0o555)
+        libc = ctypes.CDLL(None)  # root may write anywhere, until that is taken from it
+        libc.capset(struct.pack("Ii", 0x20080522, 0), struct.pack("6I", 0, 0, 0, 0, 0, 0))
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            cache = Cache(folder)
+            for _ in range(3):
+                cache.put({"more": Verdict.score(1)})
+            return len(said), len(cache.get(["more"]))
+
+    assert told(*begun(work)) == "(1, 0)"
+
+
+def test_a_writer_that_never_ends_is_waited_for_once(tmp_path, monkeypatch):
+    monkeypatch.setattr("guerdon.evidence.cache.BUSY", 0.2)
+    cache = Cache(tmp_path)
+    cache.put({"a": Verdict.score(1)})
+    other = sqlite3.connect(cache.file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")  # and then it is stopped
+    began = time.monotonic()
+    with pytest.warns(UserWarning, match="locked"):
+        cache.put({"b": Verdict.score(1)})
     for i in range(50):
-        cache.put({f"k{i}": Verdict.score(1, why="x" * 50_000)})
-    known = cache.get(["kept"])
-print(len(said), len(known))
-"""
+        cache.put({f"k{i}": Verdict.score(1)})
+    assert time.monotonic() - began < 5 and cache.get(["a"])["a"].scored
+    other.close()
+
+
+def test_a_forked_child_has_a_file_of_its_own(tmp_path):
+    cache = Cache(tmp_path)
+    cache.put({"a": Verdict.score(1)})
+
+    def work():
+        cache.put({"b": Verdict.score(1)})
+        return len(cache.get(["a", "b"]))
+
+    with cache._lock:  # of a thread that the child has not
+        child = begun(work)
+    assert told(*child) == "2"
+    assert set(cache.get(["a", "b"])) == {"a", "b"}
 
 
 def test_a_disk_that_is_full(tmp_path):
-    ran = subprocess.run([sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True)
-    assert ran.stdout.split() == ["1", "1"], ran
+    def work():
+        cache = Cache(tmp_path)
+        cache.put({"kept": Verdict.score(1)})
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            for i in range(50):
+                cache.put({f"k{i}": Verdict.score(1, why="x" * 50_000)})
+            return len(said), len(cache.get(["kept"]))
+
+    assert told(*begun(work)) == "(1, 1)"
 
 
 def test_it_can_be_sent_to_another_process(tmp_path):

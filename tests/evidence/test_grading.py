@@ -1,12 +1,14 @@
 """Rows of a batch as questions, verdicts as columns."""
 
 import os
+import sqlite3
 
 import numpy as np
 import pyarrow as pa
 
 from guerdon import Batch, Column, Verdict
 from guerdon.evidence import observe
+from guerdon.evidence.cache import Cache
 from guerdon.evidence.grading import Grading, Here, remembered, rows_of, using, with_verdicts
 
 
@@ -133,3 +135,22 @@ def test_items_with_other_keys_or_types_and_text_that_no_file_takes_are_all_kept
     ]
     assert out["same/said"].tolist() == ["? half", None]
     assert out["same/mixed"].tolist() == ["1", "[1, 2]"]
+
+
+def test_a_fact_that_no_float_holds_and_one_called_cause_harm_nobody():
+    b = Batch.from_steps(group=[0, 0], trajectory=[0, 1], reward=[0.0, 0.0])
+    verdicts = [Verdict.score(1.0, many=10**400, cause="mine"), Verdict.unscored("no judge")]
+    out = with_verdicts(b, "same", "trajectory", verdicts)
+    assert out["same/many"].tolist() == [str(10**400), None]
+    assert out["same/cause"].tolist() == [None, "no judge"] and out["same/cause_"].tolist() == ["mine", None]
+
+
+def test_a_score_outside_the_range_is_not_remembered(tmp_path):
+    cache = Cache(tmp_path)
+    wide = Grading("wide", lambda said: Verdict.score(7, high=9), reads=("action",), deadline=1.0)
+    b = batch().with_columns(action=Column.of("step", pa.array(["x", "a", "c"])))
+    with using(Here(), cache):
+        assert wide.observe(b)["wide"].tolist() == [None] * 3
+    with sqlite3.connect(cache.file) as rows:
+        assert rows.execute("SELECT count(*) FROM verdicts").fetchone() == (0,)
+    rows.close()

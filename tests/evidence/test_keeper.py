@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -42,6 +43,14 @@ def hire(control, slot=0):
     return json.loads(message), fds[0], ours
 
 
+def leads_a_session(pid, within=10.0):
+    """Whether it comes to that: a worker is told of before it has set itself apart."""
+    until = time.monotonic() + within
+    while os.getsid(pid) != pid and time.monotonic() < until:
+        time.sleep(0.002)
+    return os.getsid(pid) == pid
+
+
 def ended(pidfd, within=5.0):
     return bool(select.select([pidfd], [], [], within)[0])
 
@@ -50,7 +59,7 @@ def test_workers_are_forked_handed_over_and_their_ends_are_told(kept):
     _, control = kept
     control.send(json.dumps({"prepare": ["no_such_module", "json"], "path": []}).encode())  # does not end it
     said, pidfd, link = hire(control)
-    assert said["spawned"] == 0 and os.getsid(said["pid"]) == said["pid"]
+    assert said["spawned"] == 0 and leads_a_session(said["pid"])
     signal.pidfd_send_signal(pidfd, signal.SIGKILL)
     assert json.loads(control.recv(4096)) == {"died": 0, "pid": said["pid"], "status": 9, "signal": True}
     link.close()
@@ -74,4 +83,23 @@ def test_its_workers_end_when_it_is_killed(kept):
     _, pidfd, _link = hire(control)
     process.kill()
     assert ended(pidfd)
+    os.close(pidfd)
+
+
+def test_a_worker_that_is_too_young_for_a_group_of_its_own_ends_too(kept):
+    process, control = kept
+    hires = [hire(control, slot) for slot in range(8)]
+    control.close()  # the last of them have not set themselves apart yet
+    assert process.wait(10) == 0
+    for _, pidfd, _link in hires:
+        assert ended(pidfd)
+        os.close(pidfd)
+
+
+def test_where_no_descriptor_came_it_says_so_and_goes_on(kept):
+    _, control = kept
+    control.send(json.dumps({"spawn": 0}).encode())
+    assert "Too many open files" in json.loads(control.recv(4096))["why"]
+    said, pidfd, _link = hire(control, 1)
+    assert said["spawned"] == 1
     os.close(pidfd)

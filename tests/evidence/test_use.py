@@ -2,6 +2,8 @@
 
 import threading
 
+import pytest
+
 from guerdon import Verdict
 from guerdon.evidence.pool import Pool, can
 from guerdon.evidence.use import Here, cache_in_use, progress_in_use, using, workers_in_use
@@ -41,3 +43,12 @@ def test_here_answers_each_item():
     assert [v.cause for v in Here().run(grade, [(1,), (0,), (2,)], 1.0)] == [
         None, "the grader returned NoneType, not a Verdict", "MemoryError: no room",
     ]  # fmt: skip
+
+
+def test_here_a_grader_that_ends_the_process_does_not_and_an_interrupt_does():
+    def grade(error):
+        raise error
+
+    assert Here().run(grade, [(SystemExit("bye"),)], None)[0].cause == "SystemExit: bye"
+    with pytest.raises(KeyboardInterrupt):
+        Here().run(grade, [(KeyboardInterrupt(),)], None)

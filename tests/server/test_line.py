@@ -1,5 +1,6 @@
 """Faults: what hangs or dies is killed and begun again, nobody's answer is lost, doubled or turned into 0."""
 
+import json
 import os
 import signal
 import socket
@@ -7,6 +8,7 @@ import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import pytest
@@ -45,14 +47,20 @@ def test_the_server_answers_others_while_something_is_slow(server):
         assert slow.result() == [0.5]
 
 
-def test_an_observer_that_never_ends_is_answered_504_and_the_server_answers_again(serving):
-    with serving(timeout=1.5) as server:
-        server.ready()
-        status, said, _ = server.post("/score", {"trajectories": [play("slow 600")]})
-        assert status == 504
-        assert "--timeout" in said["detail"]
-        assert server.ready().client.score([play("4")])[0].value == 1.5
-        assert server.count("guerdon_scorer_restarts_total") == 1
+@pytest.fixture(scope="module")
+def short(serving):
+    """A server that gives little time."""
+    with serving(timeout=2.0) as server:
+        yield server
+
+
+def test_an_observer_that_never_ends_is_answered_504_and_the_server_answers_again(short):
+    before = short.ready().count("guerdon_scorer_restarts_total")
+    status, said, _ = short.post("/score", {"trajectories": [play("slow 600")]})
+    assert status == 504
+    assert "--timeout" in said["detail"]
+    assert short.ready().client.score([play("4")])[0].value == 1.5
+    assert short.count("guerdon_scorer_restarts_total") == before + 1
 
 
 def test_a_grading_worker_that_is_killed_loses_no_verdict(server):
@@ -75,27 +83,25 @@ def _descendants(pid):
     return [*children, *(it for child in children for it in _descendants(child))]
 
 
-def test_a_request_that_hangs_takes_nobody_with_it_who_waited_beside_it(serving):
-    with serving(timeout=4.0) as server:
-        server.ready()
-        with ThreadPoolExecutor(9) as others:
-            hangs = others.submit(server.post, "/score", {"trajectories": [play("slow 600")]})
-            asked = [others.submit(values, server, "4") for _ in range(8)]
-            assert [a.result() for a in asked] == [[1.5]] * 8
-            assert hangs.result()[0] == 504
+def test_a_request_that_hangs_takes_nobody_with_it_who_waited_beside_it(short):
+    short.ready()
+    with ThreadPoolExecutor(9) as others:
+        hangs = others.submit(short.post, "/score", {"trajectories": [play("slow 600")]})
+        asked = [others.submit(values, short, "4") for _ in range(8)]
+        assert [a.result() for a in asked] == [[1.5]] * 8
+        assert hangs.result()[0] == 504
 
 
-def test_requests_survive_a_scoring_process_that_is_killed(serving):
-    with serving() as server:
-        server.ready()
-        with ThreadPoolExecutor(4) as others:
-            asked = [others.submit(values, server, "slow 0.7", "4", "raise") for _ in range(4)]
-            time.sleep(0.4)
-            (scorer,) = server.scorers()
-            os.kill(scorer, signal.SIGKILL)
-            assert [a.result() for a in asked] == [[0.5, 1.5, None]] * 4
-        assert server.count("guerdon_scorer_restarts_total") == 1
-        assert server.scorers() != [scorer]
+def test_requests_survive_a_scoring_process_that_is_killed(server):
+    before = server.ready().count("guerdon_scorer_restarts_total")
+    (scorer,) = server.scorers()
+    with ThreadPoolExecutor(4) as others:
+        asked = [others.submit(values, server, "slow 0.7", "4", "raise") for _ in range(4)]
+        time.sleep(0.4)
+        os.kill(scorer, signal.SIGKILL)
+        assert [a.result() for a in asked] == [[0.5, 1.5, None]] * 4
+    assert server.count("guerdon_scorer_restarts_total") == before + 1
+    assert server.scorers() != [scorer]
 
 
 @pytest.mark.slow
@@ -145,40 +151,47 @@ def test_a_client_that_goes_away_gives_up_its_place(server):
 
 
 def test_more_requests_than_are_taken_are_told_to_come_again(strict):
-    at, body = urlsplit(strict.url), b'{"trajectories": []}'
-    head = b"POST /score?token=secret HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
-    (scorer,) = strict.scorers()
-    os.kill(scorer, signal.SIGSTOP)  # busy, for as long as it takes to ask
-    try:
-        socks = [socket.create_connection((at.hostname, at.port), 10) for _ in range(6)]
-        for sock in socks:
-            sock.sendall(head % len(body) + body)
-        said = []
-        for sock in socks:
-            sock.settimeout(1.0)
-            try:
-                said.append(sock.recv(4096))
-            except TimeoutError:
-                said.append(b"")
-    finally:
-        os.kill(scorer, signal.SIGCONT)
+    body = json.dumps({"trajectories": [play("wait")]}).encode()  # which takes a while
+    with sending(strict, *[body] * 6) as socks:
+        said = [sock.recv(4096) for sock in socks]
     refused = [s for s in said if s.startswith(b"HTTP/1.1 429")]
     assert len(refused) == 2
     assert all(b"retry-after: 1" in s.lower() for s in refused)
+
+
+@contextmanager
+def sending(server, *bodies, length=None):
+    """A connection for each body."""
+    at, socks = urlsplit(server.url), []
+    for body in bodies:
+        socks.append(socket.create_connection((at.hostname, at.port), 10))
+        head = b"POST /score?token=secret HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
+        socks[-1].sendall(head % (length or len(body)) + body)
+    yield socks
     for sock in socks:
         sock.close()
+
+
+def test_a_scoring_process_that_is_stopped_is_begun_again(server):
+    os.kill(server.ready().scorers()[0], signal.SIGSTOP)
+    began = time.monotonic()
+    assert values(server, "4", "5") == [1.5, 0.5]
+    assert time.monotonic() - began < 20  # not when all the time of a request has passed
 
 
 def test_on_sigterm_what_is_under_way_is_finished_and_then_it_ends(serving):
     with serving(grace=10.0) as server:
         server.ready()
-        with ThreadPoolExecutor(1) as other:
+        with ThreadPoolExecutor(1) as other, sending(server, b"{", length=99) as (half,):  # and never the rest
             asked = other.submit(values, server, "slow 1", "4")
             time.sleep(0.4)
             scorers = server.scorers()
+            began = time.monotonic()
             server.process.send_signal(signal.SIGTERM)
             assert asked.result() == [0.5, 1.5]
+            assert half.recv(4096).startswith(b"HTTP/1.1 408")
         assert server.process.wait(10) == 0
+        assert time.monotonic() - began < 8
         assert not any(os.path.exists(f"/proc/{pid}") for pid in scorers)
 
 

@@ -107,3 +107,31 @@ def test_a_line_that_is_no_trajectory_is_named(plays, tmp_path):
 def test_an_empty_file_has_an_empty_summary(plays, tmp_path):
     plays.write_text("\n")
     assert scored(plays, tmp_path / "out")["score"]["mean"] is None
+
+
+def test_a_malformed_line_is_said_before_anything_is_scored_and_once_mended_the_same_command_works(plays, tmp_path):
+    whole = plays.read_text()
+    plays.write_text(whole + '{"group": 3, "steps": [}\n')
+    with pytest.raises(RecordError, match=r"line 21: .* mend the line or remove it"):
+        scored(plays, tmp_path / "out")
+    assert ASKED == []
+    plays.write_text(whole)
+    assert scored(plays, tmp_path / "out")["plays"] == 20
+
+
+def test_a_folder_in_which_nothing_was_done_yet_may_be_of_another_question(plays, tmp_path):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        score_file(
+            Scoring(fact(Grading("stop", stop, deadline=None))), plays, f"{tmp_path}/reward.py:R", tmp_path / "out"
+        )
+    assert scored(plays, tmp_path / "out")["plays"] == 20
+
+
+def test_a_file_without_plays_has_a_summary_and_a_file_is_no_folder(plays, tmp_path):
+    plays.write_text("\n\n")
+    assert scored(plays, tmp_path / "out")["plays"] == 0
+    with pytest.raises(RunFolderError, match="is a file; an empty folder is needed"):
+        scored(plays, plays)

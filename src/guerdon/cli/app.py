@@ -22,6 +22,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_
 # What click raises on a command line that it cannot read; typer may carry a click of its own, so it is asked for it.
 WRONG = typer.BadParameter.__base__
 # Wrong usage is what another command line would have avoided; everything else is a run that failed.
+INTERRUPTED = 128 + signal.SIGINT
 USAGE = (
     errors.UnknownNameError,
     errors.PolicyError,
@@ -126,12 +127,14 @@ def run(arguments: Sequence[str]) -> int:
 
     try:
         code = app([a for a in arguments if a != "--debug"], standalone_mode=False)
+        if code == INTERRUPTED:  # what typer makes of a KeyboardInterrupt
+            raise KeyboardInterrupt
         return code if isinstance(code, int) else 0
     except typer.Exit as stop:
         return stop.exit_code
     except (typer.Abort, KeyboardInterrupt):
         say("stopped; what was finished is kept, and the same command goes on with it (train needs --resume for that)")
-        return 128 + signal.SIGINT
+        return INTERRUPTED
     except WRONG as wrong:
         wrong.show()
         return 2

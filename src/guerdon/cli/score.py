@@ -33,6 +33,8 @@ def score(
             bars.show("score", done=done, total=total, now=f"{unscored} unscored" if unscored else "")
 
         summary = score_file(scoring, trajectories, reward, out_, chunk, show)
+        if not summary["plays"]:
+            bars.end("score", f"{trajectories} holds no trajectory; there is nothing to score")
     print(json.dumps(summary, indent=2)) if as_json else console().print(_table(summary), f"{out_}/scores.jsonl")
 
 

@@ -59,12 +59,21 @@ def serve(
 ) -> None:
     """Serve a reward to trainers over HTTP; see docs/server.md."""
     from guerdon.cli.progress import console
+    from guerdon.errors import RecordError
+    from guerdon.evidence.ray import workers_named
     from guerdon.server.config import Config
     from guerdon.server.limits import read_token
-    from guerdon.server.reward import load_reward
+    from guerdon.server.reward import load_reward, open_cache
     from guerdon.server.run import serve as listen
 
-    load_reward(reward)  # a reward that is none is said before anything listens
+    load_reward(reward)  # what is none is said before anything listens
+    open_cache(cache)
+    if workers is not None:
+        workers_named(workers)
+    if probe is not None and not probe.is_file():
+        raise RecordError(
+            f"--probe: there is no file {probe}; plays as JSONL are needed; check the path, or leave it out"
+        )
     config = Config(
         reward, host, port, read_token(token_file), unscored_as, retries, tuple(strip or ()),
         tuple(key for key in reference_keys.split(",") if key), str(probe) if probe else None, merge, body, items,
@@ -78,4 +87,7 @@ def serve(
         err.print(f"guerdon: serving {reward} on {url}; {url}/docs says how, {url}/ready says when", markup=False,
                   highlight=False, soft_wrap=True)  # fmt: skip
 
-    listen(config, say, as_json)
+    def warn(why: str) -> None:
+        err.print(f"guerdon: not ready: {why}", markup=False, highlight=False, soft_wrap=True)
+
+    listen(config, say, as_json, warn)

@@ -11,8 +11,10 @@ import marshal
 import os
 import sqlite3
 import threading
+import time
 import types
 import warnings
+import weakref
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -26,6 +28,7 @@ from guerdon.records import Verdict
 PLAIN = frozenset({str, int, float, bool, type(None)})
 AT_ONCE = 500  # keys in one question
 BUSY = 20.0  # seconds to wait for another writer
+REST = 60.0  # seconds in which nothing is written, after another writer was waited for in vain
 
 
 class Cache:
@@ -50,8 +53,10 @@ class Cache:
     def __init__(self, folder: str | os.PathLike):
         self.file = Path(folder) / "verdicts.sqlite"
         self._lock = threading.RLock()
-        self._open: tuple[int, sqlite3.Connection] | None = None  # and in which process
+        self._open: tuple[int, tuple[int, int], sqlite3.Connection] | None = None  # in which process, and which file
         self._off = False
+        self._rests = 0.0  # until when nothing is written
+        _CACHES.add(self)
         self._warned: set[str] = set()
 
     def get(self, keys: Sequence[str]) -> dict[str, Verdict]:
@@ -85,9 +90,11 @@ class Cache:
     def close(self) -> None:
         """Closes the file; the next use opens it again."""
         with self._lock:
-            if self._open is not None and self._open[0] == os.getpid():
-                self._open[1].close()
-            self._open = None
+            if self._open is not None:
+                process, _, rows = self._open
+                # What a fork brought along is the parent's to close, and closing it here would write to its file.
+                rows.close() if process == os.getpid() else _FORKED.append(rows)
+                self._open = None
 
     def __getstate__(self) -> dict:
         return {"folder": str(self.file.parent)}
@@ -101,13 +108,15 @@ class Cache:
         with self._lock:
             rows = None
             try:
-                rows = self._connected()
+                rows = None if what == "write" and time.monotonic() < self._rests else self._connected()
                 yield rows
             except (sqlite3.Error, OSError) as error:
                 if rows is not None:
                     with contextlib.suppress(sqlite3.Error):
                         rows.execute("ROLLBACK")
                 full_or_busy = isinstance(error, sqlite3.OperationalError) and rows is not None
+                if getattr(error, "sqlite_errorname", "") == "SQLITE_BUSY":
+                    self._rests = time.monotonic() + REST  # it may be stopped; grading does not stand still with it
                 self._off = self._off or not full_or_busy  # a full disk may have room later
                 self._warn(what, error)
                 if rows is None:
@@ -116,8 +125,10 @@ class Cache:
     def _connected(self) -> sqlite3.Connection | None:
         if self._off:
             return None
-        if self._open is not None and self._open[0] == os.getpid():
-            return self._open[1]
+        if self._open is not None:
+            if self._open[:2] == (os.getpid(), _identity(self.file)):
+                return self._open[2]
+            self.close()  # it is the parent's of a fork, or was deleted or replaced under us
         self.file.parent.mkdir(parents=True, exist_ok=True)
         rows = sqlite3.connect(self.file, timeout=BUSY, isolation_level=None, check_same_thread=False)
         try:
@@ -127,7 +138,7 @@ class Cache:
         except BaseException:
             rows.close()
             raise
-        self._open = os.getpid(), rows
+        self._open = os.getpid(), _identity(self.file), rows
         return rows
 
     def _warn(self, what: str, error: Exception) -> None:
@@ -139,6 +150,26 @@ class Cache:
                 stacklevel=4,
             )
 
+
+def _identity(file: Path) -> tuple[int, int]:
+    try:
+        found = os.stat(file)
+    except OSError:
+        return 0, 0
+    return found.st_dev, found.st_ino
+
+
+_CACHES: weakref.WeakSet[Cache] = weakref.WeakSet()
+_FORKED: list[sqlite3.Connection] = []  # connections of parents, kept so that they are never closed here
+
+
+def _unlock() -> None:
+    """In a forked child: another thread of its parent may have held a lock, and is not there to let go of it."""
+    for cache in _CACHES:
+        cache._lock = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_unlock)
 
 # Keys.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import math
 import mmap
@@ -15,12 +16,14 @@ import sys
 import time
 from dataclasses import dataclass, field
 
-from guerdon.evidence.sending import MOST, Packed, where
+from guerdon.evidence.sending import MOST, Packed, where, why
 from guerdon.evidence.worker import HEAD, MAGIC, ROW
 
 KNOWN = 64  # graders that a worker keeps
 DEAF = 120.0  # seconds that the keeper may take for a request, with all its imports
+STILL = 1.0  # seconds of silence after which it is worth looking whether the keeper was stopped
 FAILURES = 3  # in a row, after which no worker is hoped for
+GROUP = 4  # PIDFD_SIGNAL_PROCESS_GROUP, of Linux 6.9
 # The program that the keeper is: it finds what this process finds, and says why where it cannot start.
 PROGRAM = (
     "import sys, json, os\n"
@@ -94,6 +97,14 @@ class Crew:
         if self._failures >= FAILURES:
             self._failures = 0  # for the next who asks
             return None
+        try:
+            return self._hire(needs)
+        except OSError as error:  # no descriptors, memory or processes; there may be some later
+            self._failures += 1
+            self.trouble = why(error)
+            return None
+
+    def _hire(self, needs: tuple[str, ...]) -> Worker:
         if self.control is None:
             self._start()
         fresh = [need for need in needs if need not in self.modules]
@@ -115,16 +126,19 @@ class Crew:
             socket.send_fds(self.control, [json.dumps(message).encode()], fds or [])
 
     def _start(self) -> None:
-        self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         path = where()
         given = [theirs.fileno(), self._fd, os.getpid(), self.memory or 0, self.modules, path]
-        with theirs:
+        with theirs, contextlib.ExitStack() as unless_started:
+            unless_started.callback(control.close)
             self._keeper = subprocess.Popen(
                 [sys.executable, "-c", PROGRAM, json.dumps(given)],
                 pass_fds=(theirs.fileno(), self._fd), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL, start_new_session=True,
                 env={**dict.fromkeys(ONE_THREAD, "1"), **os.environ},
             )  # fmt: skip
+            unless_started.pop_all()
+        self.control = control
 
     def hear(self) -> list[tuple[Worker, str]] | None:
         """Workers that ended and how, from what the keeper says; None when it is no more."""
@@ -145,10 +159,10 @@ class Crew:
             worker = next(
                 (w for w in self.workers if w.slot == said.get("spawned", said.get("died", said.get("failed")))), None
             )
+            if worker is None:
+                continue
             if "spawned" in said:
-                worker.pid, worker.waits = said["pid"], 0.0
-                worker.pidfd = int.from_bytes(rights[0][2][:4], sys.byteorder)
-                self._failures = 0
+                self._spawned(worker, said["pid"], rights)
             elif "failed" in said:
                 self.trouble = said["why"]
                 self._failures += 1
@@ -156,6 +170,18 @@ class Crew:
             else:
                 worker.by = said["status"] if said["signal"] else 0
                 ended.append((worker, _end(said)))
+
+    def _spawned(self, worker: Worker, pid: int, rights: list) -> None:
+        worker.pid, worker.waits = pid, 0.0
+        if rights:
+            worker.pidfd = int.from_bytes(rights[0][2][:4], sys.byteorder)
+            self._failures, self.trouble = 0, ""
+            return
+        self._failures += 1  # no descriptor was free to hold it by
+        self.trouble = os.strerror(errno.EMFILE)
+        self.kill(worker)
+        with contextlib.suppress(OSError):
+            worker.link.shutdown(socket.SHUT_RDWR)  # on which it ends
 
     def kill(self, worker: Worker) -> None:
         """Kills a worker; the rest of its process group is killed by the keeper as it ends."""
@@ -166,15 +192,18 @@ class Crew:
                 signal.pidfd_send_signal(worker.pidfd, signal.SIGKILL)
 
     def watch(self, now: float) -> None:
-        """Kills a keeper that has been silent for too long, which is then heard of as its end."""
-        if self._keeper is not None and any(w.waits and now - w.waits > DEAF for w in self.workers):
+        """Kills a keeper that was stopped, or silent for too long, which is then heard of as its end."""
+        owed = max((now - w.waits for w in self.workers if w.waits), default=0.0)
+        if self._keeper is not None and (owed > DEAF or (owed > STILL and stopped(self._keeper.pid))):
             self._keeper.kill()
 
     def bury(self, worker: Worker) -> None:
-        """Lets go of a worker that ended."""
+        """Lets go of a worker that ended, and ends its process group where a keeper that is no more could not."""
         self.workers.remove(worker)
         worker.link.close()
         if worker.pidfd >= 0:
+            with contextlib.suppress(OSError):  # nobody is left, or the kernel knows no groups by descriptor
+                signal.pidfd_send_signal(worker.pidfd, signal.SIGKILL, None, GROUP)
             os.close(worker.pidfd)
             worker.pidfd = -1
 
@@ -194,6 +223,7 @@ class Crew:
         if self.control is not None:
             self.control.close()  # on which the keeper ends whatever is left, and itself
             self.control = None
+            self._keeper.send_signal(signal.SIGCONT)  # it may have been stopped
             try:
                 self._keeper.wait(5)
             except subprocess.TimeoutExpired:
@@ -246,6 +276,20 @@ class Crew:
             if not more or not _frames(worker.got, answers):
                 return answers, False
         return answers, True
+
+
+def stopped(pid: int) -> bool:
+    """Whether a process was stopped, as by SIGSTOP; not by a debugger, which is on purpose.
+
+    Example:
+        >>> stopped(os.getpid())
+        False
+    """
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as stat:
+            return stat.read().rpartition(b")")[2].split()[0] == b"T"
+    except (OSError, IndexError):
+        return False
 
 
 def _frames(got: bytearray, answers: list) -> bool:

@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from guerdon.evidence.crew import Crew, Worker
+from guerdon.evidence.crew import STILL, Crew, Worker, stopped
 from guerdon.evidence.sending import Packed, read, why
 from guerdon.evidence.worker import GRADING, LOADING
 from guerdon.records import Verdict
@@ -28,7 +28,6 @@ LOAD = 300.0  # seconds for a worker to load a grader
 AIM = 0.004  # seconds of work in one chunk
 CHUNK = 64  # items at most in a chunk
 CHUNK_BYTES = 1 << 20
-SILENT = 30.0  # seconds between looks whether workers that were asked for ever come
 LOADS = (
     5  # workers in a row that may die while they load a grader; of kills, which may come from outside, ten times that
 )
@@ -176,7 +175,7 @@ class Dispatcher:
             for task in tasks:
                 task.number = next(self.numbers)
             now = time.monotonic()
-            worker.look = min(worker.look, now + (START if job.deadline is None else min(job.deadline + LATE, START)))
+            worker.look = min(worker.look, now + (STILL if job.deadline is None else min(job.deadline + LATE, STILL)))
             if not worker.tasks:
                 worker.since = now
             worker.tasks.update((task.number, task) for task in tasks)
@@ -205,7 +204,7 @@ class Dispatcher:
             needs = tuple(dict.fromkeys(n for job in self.turn for n in job.packed.needs))
             worker = self.crew.hire(needs)
             if worker is None:
-                if not any(w.ready for w in self.crew.workers):
+                if not self.crew.workers:
                     self._give_up()
                 return
             self._listen(worker)
@@ -260,7 +259,7 @@ class Dispatcher:
 
     def _wait(self) -> None:
         busy = [w.look for w in self.crew.workers if w.tasks]
-        pause = max(0.0, min(busy) - time.monotonic()) if busy else (SILENT if self.turn else None)
+        pause = max(0.0, min(busy) - time.monotonic()) if busy else (STILL if self.turn else None)
         for key, events in self.selector.select(pause):
             if key.data is None:
                 with contextlib.suppress(BlockingIOError):
@@ -323,10 +322,10 @@ class Dispatcher:
         task = worker.tasks.get(number) if phase == GRADING else None
         if task is None:
             limit = began + LOAD if phase == LOADING and began > worker.since - 1 else worker.since + START
-            if now > limit and not worker.killed:
+            if not worker.killed and (now > limit or stopped(worker.pid)):
                 self.crew.kill(worker)
                 next(iter(worker.tasks.values())).deaths += 1
-            worker.look = max(limit, now + LATE) if phase == LOADING else now + 0.1
+            worker.look = now + (STILL if phase == LOADING and not worker.killed else 0.1)
             return
         job = task.job
         if job.cancelled is not None and now - job.cancelled > 0.1:
@@ -337,7 +336,9 @@ class Dispatcher:
                 self._answer([(worker.tasks.pop(number), _missed(job))])
             worker.look = now + LATE
             return
-        due = now + START if job.deadline is None else began + job.deadline + LATE
+        elif job.deadline is None and stopped(worker.pid):
+            self.crew.kill(worker)  # or it would be waited for, for ever
+        due = now + STILL if job.deadline is None else began + job.deadline + LATE
         worker.look = min(due, now + 0.1) if job.cancelled is not None else max(due, now + 0.001)
 
     def _hear_of_workers(self) -> None:
@@ -376,15 +377,17 @@ class Dispatcher:
         self._answer(answers)
         for job, tasks in itertools.groupby(again, key=lambda task: task.job):
             self._queue(job, list(tasks), first=True)
-        if phase == LOADING and left:
-            self._failed_to_load(left[0].job.packed.key, end, 0.1 if worker.by == signal.SIGKILL else 1)
+        if phase != GRADING and left:
+            doing = "the grader could not be loaded" if phase == LOADING else "no item was begun"
+            self._before_grading(left[0].job.packed.key, f"{doing}: its worker died again and again ({end})",
+                                 0.1 if worker.by == signal.SIGKILL else 1)  # fmt: skip
 
-    def _failed_to_load(self, key: str, end: str, weight: float) -> None:
-        """No item is to blame; but a grader that kills whoever loads it is not tried for ever."""
+    def _before_grading(self, key: str, cause_: str, weight: float) -> None:
+        """No item is to blame; but what kills workers before they begin one is not tried for ever."""
         self.loads[key] = self.loads.get(key, 0) + weight
         if self.loads[key] >= LOADS:
             del self.loads[key]
-            cause = Verdict.unscored(f"the grader could not be loaded: its worker died again and again ({end})")
+            cause = Verdict.unscored(cause_)
             for job in list(self.turn):
                 if job.packed.key == key:
                     lost = [(task, cause) for task in job.waiting]

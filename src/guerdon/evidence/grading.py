@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any, Protocol, runtime_checkable
@@ -68,7 +69,11 @@ class Grading:
             found = Here().run(self.grade, items, None)
         else:
             workers = workers_in_use()
-            found = remembered(self, self.grade, items, lambda some: workers.run(self.grade, some, self.deadline))
+
+            def ask(some: list[tuple]) -> list[Verdict]:
+                return list(map(self._within, workers.run(self.grade, some, self.deadline)))
+
+            found = remembered(self, self.grade, items, ask)
         for i, verdict in zip(asked, found, strict=True):
             verdicts[i] = self._within(verdict)
         return with_verdicts(batch, self.name, self.level, verdicts)
@@ -165,11 +170,9 @@ def with_verdicts(batch: Batch, name: str, level: Level, verdicts: Sequence[Verd
     if not all(v.scored for v in verdicts):
         columns[f"{name}/cause"] = Column.of(level, _texts([v.cause for v in verdicts]))
     for fact in dict.fromkeys(key for v in verdicts for key in v.facts):
-        seen = [v.facts.get(fact) for v in verdicts]
-        numbers = all(s is None or isinstance(s, Real | np.bool_) for s in seen)
-        columns[f"{name}/{fact}"] = Column.of(
-            level, np.array([np.nan if s is None else float(s) for s in seen], float) if numbers else _texts(seen)
-        )
+        label = f"{name}/{fact}"
+        label += "_" * (label in columns)  # a fact called `cause` is none
+        columns[label] = Column.of(level, _values([v.facts.get(fact) for v in verdicts]))
     batch = batch.with_columns(**columns)
     items = [{level: i, **item} for i, verdict in enumerate(verdicts) for item in verdict.items]
     return batch.with_relations(**{f"{name}/items": _table(items)}) if items else batch
@@ -185,6 +188,14 @@ def _table(rows: list[dict[str, Any]]) -> pa.Table:
         except (pa.ArrowException, UnicodeError, OverflowError, TypeError):
             out[name] = _texts(values)
     return pa.table(out)
+
+
+def _values(seen: list[Any]) -> np.ndarray | pa.Array:
+    """Numbers, NaN where there is none; else texts, as also for whole numbers that no float holds."""
+    if all(s is None or isinstance(s, Real | np.bool_) for s in seen):
+        with suppress(OverflowError):
+            return np.array([np.nan if s is None else float(s) for s in seen], float)
+    return _texts(seen)
 
 
 def _texts(values: list[Any]) -> pa.Array:

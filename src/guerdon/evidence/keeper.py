@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import gc
 import json
 import mmap
@@ -79,8 +80,10 @@ class _Keeper:
         if not message:
             return False
         asked = json.loads(message)
-        if "spawn" in asked:
+        if "spawn" in asked and fds:
             self.spawn(asked["spawn"], fds[0])
+        elif "spawn" in asked:  # no descriptor was free for what came with it
+            self.say({"failed": asked["spawn"], "why": os.strerror(errno.EMFILE)})
         else:
             reach(asked["path"])
             _prepare(asked["prepare"])
@@ -97,8 +100,13 @@ class _Keeper:
         if pid == 0:
             self.become_worker(slot, link, me)  # never returns
         os.close(link)
+        try:
+            pidfd = os.pidfd_open(pid)  # it cannot have been reaped: only this thread reaps
+        except OSError as error:  # no descriptor is free; what cannot be held cannot be ended in time
+            os.kill(pid, signal.SIGKILL)
+            self.say({"failed": slot, "why": str(error)})
+            return
         self.workers[pid] = slot
-        pidfd = os.pidfd_open(pid)  # it cannot have been reaped: only this thread reaps
         self.say({"spawned": slot, "pid": pid}, [pidfd])
         os.close(pidfd)
 
@@ -118,8 +126,7 @@ class _Keeper:
             pid = found.si_pid
             slot = self.workers.pop(pid, None)
             if slot is not None:  # not reaped yet, so the number is still its own
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.killpg(pid, signal.SIGKILL)
+                _kill_group(pid)
             os.waitpid(pid, 0)
             self.end_strangers()
             if slot is not None:
@@ -137,8 +144,9 @@ class _Keeper:
     def end(self) -> None:
         signal.set_wakeup_fd(-1)
         for pid in self.workers:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(pid, signal.SIGKILL)
+            _kill_group(pid)
+            with contextlib.suppress(ProcessLookupError):  # it may be too young to have a group of its own
+                os.kill(pid, signal.SIGKILL)
         self.workers.clear()
         until = time.monotonic() + 3
         with contextlib.suppress(ChildProcessError):
@@ -178,6 +186,7 @@ def _alone(link: int) -> int:
     for fd in (0, 1, 2):
         os.dup2(null, fd)
     os.closerange(3, high)
+    os.closerange(high + 1, 1 << 20)
     return high
 
 
@@ -185,6 +194,12 @@ def _prepare(modules: list[str]) -> None:
     for module in modules:
         with contextlib.suppress(Exception):  # a worker says what is missing, where it is known for which item
             prepare([module])
+
+
+def _kill_group(leader: int) -> None:
+    """Kills what is in a worker's process group, if it lived long enough to make one."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)
 
 
 def _children() -> list[int]:

@@ -29,6 +29,7 @@ Grade = Callable[..., Verdict]
 AHEAD = 1024  # items taken from the source and not yet given back
 AHEAD_BYTES = 64 << 20
 STRIDE = 64  # items taken at once
+FOREVER = 1e9  # seconds; more than this is no deadline
 PATIENCE = 0.002  # seconds of taking items before those at hand are sent
 
 
@@ -89,6 +90,7 @@ class Pool:
         self._lock = threading.Lock()
         self._closed = False
         self._engine: tuple[int, Dispatcher] | None = None  # and in which process
+        _POOLS.add(self)
 
     # Asking.
 
@@ -128,7 +130,7 @@ class Pool:
             ...     [(i, v.value) for i, v in pool.imap(lambda w: Verdict.score(len(w), high=9), words, 1.0)]
             [(0, 0.0), (1, 1.0), (2, 2.0)]
         """
-        packed = grade if isinstance(grade, Packed) else pack(grade)
+        packed = _packed(grade, deadline)
         answers: queue.SimpleQueue[list[tuple[int, Verdict]]] = queue.SimpleQueue()
         feed = _Feed(self, Job(packed, deadline, answers.put), items, ordered, ahead)
         return self._pairs(feed, answers)
@@ -174,7 +176,7 @@ class Pool:
             ...     asyncio.run(places(pool))
             [0, 1]
         """
-        packed = grade if isinstance(grade, Packed) else pack(grade)
+        packed = _packed(grade, deadline)
         loop = asyncio.get_running_loop()
         answers: asyncio.Queue[list[tuple[int, Verdict]]] = asyncio.Queue()
         job = Job(packed, deadline, lambda found: loop.call_soon_threadsafe(answers.put_nowait, found))
@@ -203,7 +205,7 @@ class Pool:
             ...     asyncio.run(pool.grade(lambda said: Verdict.score(said == "a"), ("a",), 5.0)).value
             1.0
         """
-        packed = grade if isinstance(grade, Packed) else pack(grade)
+        packed = _packed(grade, deadline)
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Verdict] = loop.create_future()
 
@@ -219,7 +221,7 @@ class Pool:
         try:
             return await answer
         finally:
-            if not answer.done() or answer.cancelled():
+            if engine is not None and (not answer.done() or answer.cancelled()):
                 engine.cancel(job)
 
     # Beginning and ending.
@@ -247,12 +249,19 @@ class Pool:
             return Verdict.unscored(f"the item is {len(blob) >> 20} MB, more than a quarter of a worker's memory")
         return Task(job, index, blob)
 
-    def _add(self, job: Job, tasks: list[Task]) -> Dispatcher:
+    def _add(self, job: Job, tasks: list[Task]) -> Dispatcher | None:
+        """Gives tasks to the workers' thread; where none can be had, they are unscored with the reason."""
         with self._lock:
             if self._closed:
                 raise GuerdonError("Pool: it is closed; an open pool is needed; make another, or close this one later")
-            if self._engine is None or self._engine[0] != os.getpid():  # a forked child has workers of its own
-                made = Dispatcher(Crew(self.workers, self.memory, self._preload), self._chunks)
+            # A forked child has workers of its own, and what broke is begun again.
+            if self._engine is None or self._engine[0] != os.getpid() or self._engine[1].closed:
+                try:
+                    made = Dispatcher(Crew(self.workers, self.memory, self._preload), self._chunks)
+                except (OSError, RuntimeError) as error:  # no descriptors, no memory, no threads
+                    cause = Verdict.unscored(f"no worker could be started: {why(error)}")
+                    job.answer([(task.index, cause) for task in tasks])
+                    return None
                 self._engine = os.getpid(), made
                 weakref.finalize(self, _close, *self._engine)
             engine = self._engine[1]
@@ -336,6 +345,7 @@ class _Feed:
             self.engine.cancel(self.job)
 
 
+_POOLS: weakref.WeakSet[Pool] = weakref.WeakSet()
 _SHARED: dict[int, Pool] = {}  # by process, so that a forked child makes one of its own
 _SHARED_LOCK = threading.Lock()
 
@@ -354,6 +364,15 @@ def shared() -> Pool:
         return pool
 
 
+def _packed(grade: Grade | Packed, deadline: float | None) -> Packed:
+    if deadline is not None and not 0 < deadline < FOREVER:
+        raise GuerdonError(
+            f"Pool: the deadline is {deadline!r}; a positive number of seconds is needed, at most {FOREVER:g}; "
+            "give None for no limit"
+        )
+    return grade if isinstance(grade, Packed) else pack(grade)
+
+
 def can() -> bool:
     """Whether this system can have a pool: Linux with pidfds."""
     return sys.platform == "linux" and "pidfd_open" in dir(os)
@@ -364,4 +383,11 @@ def _close(process: int, engine: Dispatcher) -> None:
         engine.close()
 
 
-os.register_at_fork(after_in_child=lambda: globals().update(_SHARED_LOCK=threading.Lock()))
+def _unlock() -> None:
+    """In a forked child: another thread of its parent may have held a lock, and is not there to let go of it."""
+    globals().update(_SHARED_LOCK=threading.Lock())
+    for pool in _POOLS:
+        pool._lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_unlock)

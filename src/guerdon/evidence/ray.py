@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from guerdon.errors import GuerdonError, MissingExtraError
+from guerdon.errors import GuerdonError, MissingExtraError, UnknownNameError
 from guerdon.evidence.pool import Pool
 from guerdon.evidence.sending import Packed, pack, read, why
 from guerdon.evidence.use import Grade, Here, Workers
@@ -210,18 +210,31 @@ def workers_from(text: str) -> Workers:
         2
         >>> workers_from("many")
         Traceback (most recent call last):
-        guerdon.errors.GuerdonError: --workers: 'many'; a number, here, ray, auto or ray://HOST:PORT is needed
+        guerdon.errors.UnknownNameError: --workers: 'many'; a number, here, ray, auto or ray://HOST:PORT is needed
+    """
+    return workers_named(text)()
+
+
+def workers_named(text: str) -> Callable[[], Workers]:
+    """What makes the workers of `workers_from`: that the name is one is known before anything is started.
+
+    Raises:
+        GuerdonError: it is none.
+
+    Example:
+        >>> workers_named("here")().run(lambda said: Verdict.score(said == "a"), [("a",)], None)[0].value
+        1.0
     """
     made: dict[str, Callable[[], Workers]] = {
         "here": Here, "ray": lambda: RayWorkers("local"), "auto": lambda: RayWorkers("auto"),
     }  # fmt: skip
     if text in made:
-        return made[text]()
+        return made[text]
     if text.startswith("ray://"):
-        return RayWorkers(text)
-    if text.isascii() and text.isdigit():
-        return Pool(int(text))
-    raise GuerdonError(f"--workers: {text!r}; a number, here, ray, auto or ray://HOST:PORT is needed")
+        return lambda: RayWorkers(text)
+    if text.isascii() and text.isdigit() and int(text):
+        return lambda: Pool(int(text))
+    raise UnknownNameError(f"--workers: {text!r}; a number, here, ray, auto or ray://HOST:PORT is needed")
 
 
 def _ray() -> Any:

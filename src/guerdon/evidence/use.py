@@ -128,5 +128,7 @@ _PROGRESS: ContextVar[Progress | None] = ContextVar("progress", default=None)
 def _here(grade: Grade, item: tuple) -> Verdict:
     try:
         return graded(grade, item)
-    except MemoryError as error:
+    except KeyboardInterrupt:  # whoever sits before it means the whole run
+        raise
+    except BaseException as error:  # MemoryError, SystemExit: of the grader, and no reason to end with it
         return Verdict.unscored(why(error))

@@ -15,6 +15,7 @@ import resource
 import signal
 import socket
 import struct
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ ROW = struct.Struct("<QQQ")  # of the board, per worker: when (monotonic ns), wh
 IDLE, LOADING, GRADING = range(3)
 INSIDE = "GUERDON_WORKER"  # in the environment of a worker: graders that grade do it in their own process
 GROWN = 0.5  # of the memory limit: a worker that grew by this between items is replaced
+LEAVE = 0.03  # seconds that a grader's threads have to end after it
 LOOK = 200  # items between two looks at the own size
 
 
@@ -81,10 +83,11 @@ class _Desk:
             if os.getpid() != me:  # the grader forked, and this is the child coming back from it
                 os._exit(0)
             self.timer.set(0)
+            took = time.monotonic() - began
             # At once: the next item of the chunk may hang, and what is finished does not wait for it.
-            answer = f"[[{item},{time.monotonic() - began:.6f},{body}]]".encode()
+            answer = f"[[{item},{took:.6f},{body}]]".encode()
             self.link.sendall(HEAD.pack(MAGIC, len(answer)) + answer)
-            if not sound:
+            if not sound or not _alone():
                 return False
         self.mark(IDLE)
         return True
@@ -104,6 +107,16 @@ class _Desk:
             return written(Verdict.unscored(why(error))), True
         limit = f" ({self.memory >> 20} MB)" if self.memory else ""
         return written(Verdict.unscored(f"MemoryError: the grader needed more than its memory{limit}")), False
+
+
+def _alone() -> bool:
+    """Whether no thread of a grader goes on; one that does would take time from items that are not its own."""
+    if threading.active_count() > 1:
+        until = time.monotonic() + LEAVE
+        for thread in threading.enumerate():
+            if thread is not threading.current_thread():
+                thread.join(max(0.0, until - time.monotonic()))
+    return threading.active_count() == 1
 
 
 def _loaded(blob: bytes) -> Callable[..., Verdict] | str:

@@ -14,17 +14,18 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import HTMLResponse, Response
 
 from guerdon.server.config import Config
-from guerdon.server.limits import allowed, body_of, too_many, unauthorised
+from guerdon.server.limits import allowed, body_of, too_many, too_slow, unauthorised
 from guerdon.server.line import Line
 from guerdon.server.metrics import Metrics
-from guerdon.server.protocol import Protocol, Reply, encoded
+from guerdon.server.protocol import Protocol, Reply, encoded, refusal
 from guerdon.server.routes import ROUTES
 
 GONE_AFTER = 0.05  # seconds after which it is worth looking whether the client is still there
 UNTOLD = frozenset(("/health", "/ready"))  # asked by machines that know no token; they tell nothing of what is scored
 GONE = Reply(499, b"")  # nobody reads it
 STATUSES = {
-    "400": "the body is not JSON", "401": "the token is missing or wrong", "413": "the body is too long",
+    "400": "the body is not JSON", "401": "the token is missing or wrong", "408": "the body did not arrive in time",
+    "413": "the body is too long",
     "422": "the body is not what the route takes", "429": "too many requests at once: see Retry-After",
     "503": "unscored, or not ready: see Retry-After", "504": "not done within the server's timeout",
 }  # fmt: skip
@@ -44,13 +45,25 @@ def make_app(config: Config) -> FastAPI:
 
     app = FastAPI(
         title="Guerdon reward server", summary=f"Scores plays with {config.reward}.", docs_url=None, redoc_url=None,
-        lifespan=lifespan, openapi_tags=[{"name": "score"}, {"name": "state"}],
+        lifespan=lifespan, openapi_tags=[{"name": "score"}, {"name": "state"}], redirect_slashes=False,
+        exception_handlers={404: _no_route, 405: _no_route},
     )  # fmt: skip
     app.state.line, app.state.metrics = line, metrics
     for route in ROUTES.values():
         _add(app, route, config, line, metrics)
     _add_state(app, config, line, metrics)
     return app
+
+
+async def _no_route(request: Request, error: Exception) -> Response:
+    status = getattr(error, "status_code", 404)
+    return _response(
+        refusal(
+            status,
+            f"there is no {request.method} {request.url.path[:200]}; POST {', '.join(ROUTES)}, or GET /health, /ready, "
+            "/metrics is needed; see /docs",
+        )
+    )
 
 
 def hot(app: FastAPI, config: Config) -> Any:
@@ -104,10 +117,16 @@ async def _answered(request: Request, route: Protocol, config: Config, line: Lin
     if line.in_flight >= config.in_flight:
         return too_many(config)
     try:
-        body = await body_of(request, config)
+        async with asyncio.timeout(config.timeout) as patience:
+            line.arriving.add(patience)
+            body = await body_of(request, config)
     except ClientDisconnect:
         metrics.gone.labels(route.path).inc()
         return GONE
+    except TimeoutError:
+        return too_slow(config)
+    finally:
+        line.arriving.discard(patience)
     if isinstance(body, Reply):
         return body
     if line.in_flight >= config.in_flight:  # bodies take time, and others came meanwhile

@@ -68,6 +68,16 @@ def too_many(config: Config) -> Reply:
     )
 
 
+def too_slow(config: Config) -> Reply:
+    """408: half a body, and then nothing."""
+    return refusal(
+        408,
+        f"the body did not arrive within {config.timeout:g} s, or before the server's end; a whole one is needed; send "
+        "it at once, or start the server with a longer --timeout",
+        Connection="close",
+    )
+
+
 async def body_of(request: Any, config: Config) -> bytes | Reply:
     """The whole body, or 413 as soon as it is seen to be too long."""
     said = request.headers.get("content-length", "")

@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from guerdon.errors import EnvironmentFault
+from guerdon.evidence.crew import stopped
 from guerdon.server.config import Config
 from guerdon.server.frames import areceive, packed
 from guerdon.server.protocol import Reply, refusal
@@ -31,6 +32,7 @@ RUN = 32  # the most requests in a run
 RUN_BYTES = 4 * 2**20
 START = 300.0  # seconds that a reward may take to load and to grade the probe
 PATIENCE = 0.5  # of the timeout, after which the requests of a run are also tried each by itself
+ARRIVAL = 1.0  # seconds after SIGTERM that bodies on their way have to arrive
 TRIES = 2  # how often a request is worked on when the process that works on it dies
 
 
@@ -77,6 +79,8 @@ class Line:
 
     Attributes:
         broken: why no scoring process could be started, or "".
+        on_broken: told that, when it is new.
+        arriving: the time that bodies on their way may still take.
         restarts: how many were begun again.
     """
 
@@ -84,6 +88,8 @@ class Line:
         self.config, self.on_restart = config, on_restart
         self.processes: list[Process] = []
         self.waiting: deque[Job] = deque()
+        self.on_broken: Callable[[str], None] = lambda why: None
+        self.arriving: set[asyncio.Timeout] = set()
         self.broken, self.restarts, self.ends = "", 0, float("inf")
         self._number, self._timer = 0, None
         self._tasks: set[asyncio.Task] = set()
@@ -196,11 +202,11 @@ class Line:
                     number, replies = await areceive(process.reader)
                     self._done(process.runs.pop(number, None), replies)
             except TimeoutError:
-                self.broken = (
+                self._is_broken(
                     f"serve: the reward was not loaded and tried within {START:.0f} s; a quicker start is needed"
                 )
             except EnvironmentFault as error:
-                self.broken = str(error)
+                self._is_broken(str(error))
                 self._refuse_all(f"the reward cannot be served: {error}")
             except (asyncio.IncompleteReadError, OSError, EOFError):
                 pass  # it died, or was killed
@@ -213,6 +219,11 @@ class Line:
             self.on_restart()
             await asyncio.sleep(wait)
             wait = min(wait * 2, 5.0)
+
+    def _is_broken(self, why: str) -> None:
+        if why != self.broken:
+            self.broken = why
+            self.on_broken(why)
 
     async def _start(self) -> Process:
         ours, theirs = socket.socketpair()
@@ -257,7 +268,14 @@ class Line:
             for job in [j for j in self.waiting if now >= min(j.ends, self.ends)]:
                 self._late(job)
             self.waiting = deque(j for j in self.waiting if not j.reply.done())
+            if now >= self.ends - self.config.grace + ARRIVAL:  # told to end, and some are still sending
+                while self.arriving:
+                    with suppress(RuntimeError):  # its time is over already
+                        self.arriving.pop().reschedule(asyncio.get_running_loop().time())
             for process in list(self.processes):
+                if stopped(process.popen.pid):
+                    process.kill()
+                    continue
                 for run in process.runs.values():
                     self._double(run, now)
                 late = [j for run in process.runs.values() for j in run.jobs if now >= min(j.ends, self.ends)]

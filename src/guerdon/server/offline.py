@@ -38,7 +38,8 @@ def score_file(
         The summary, as it is in OUT/summary.json.
 
     Raises:
-        RecordError: a line is no trajectory, or a group is scattered over chunks and the reward compares its plays.
+        RecordError: a line is no trajectory, which is seen before anything is scored; or a group is scattered over
+            chunks and the reward compares its plays.
         RunFolderError: the folder holds something else.
     """
     parts = out / "batches"
@@ -69,13 +70,11 @@ def score_file(
 
 
 def _settings(file: Path, reward: str, chunk: int) -> tuple[int, dict[str, Any]]:
-    """How many lines the file has, and what says that a folder is of this file and reward."""
-    digest, lines = hashlib.sha256(), 0
+    """How many plays the file has, every line of which is looked at; and what its folder is known by."""
     try:
         with open(file, "rb") as data:
-            for line in data:
-                digest.update(line)
-                lines += bool(line.strip())
+            digest = hashlib.file_digest(data, "sha256")
+        lines = sum(1 for _ in read_jsonl(file))
     except OSError as error:
         raise RecordError(
             f"score: cannot read {file} ({error.strerror}); a file with one trajectory a line is needed; check the path"
@@ -87,8 +86,13 @@ def _settings(file: Path, reward: str, chunk: int) -> tuple[int, dict[str, Any]]
 
 def _claim(out: Path, settings: dict[str, Any]) -> None:
     file = out / "settings.json"
+    if out.exists() and not out.is_dir():
+        raise RunFolderError(f"score: {out} is a file; an empty folder is needed; choose another --out")
     if file.exists():
         before = read_json(file)
+        if not any(out.glob("batches/*.parquet")) and not (out / "summary.json").exists():
+            before = settings  # nothing was done for what was asked then
+            write_json(file, settings)
         other = [key for key, value in settings.items() if before.get(key) != value]
         if other:
             raise RunFolderError(

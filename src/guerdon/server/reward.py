@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from guerdon.environments import from_file
-from guerdon.errors import UnknownNameError
+from guerdon.errors import RunFolderError, UnknownNameError
 from guerdon.rewards import Term
 
 
@@ -41,9 +42,25 @@ def open_workers(said: str | None) -> Any:
 
 
 def open_cache(folder: str | Path | None) -> Any:
-    """The cache of verdicts in a folder; None for none."""
+    """The cache of verdicts in a folder; None for none.
+
+    Raises:
+        RunFolderError: it cannot be made or written.
+
+    Example:
+        >>> open_cache(None) is None
+        True
+    """
     if folder is None:
         return None
     from guerdon.evidence.cache import Cache
 
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise RunFolderError(
+            f"--cache: cannot write {folder} ({error.strerror}); a folder is needed; name another, or leave it out"
+        ) from error
     return Cache(folder)

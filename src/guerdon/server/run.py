@@ -16,12 +16,18 @@ from guerdon.server.config import Config
 MARGIN = 1.0  # seconds that the last replies have to be written, after the grace
 
 
-def serve(config: Config, say: Callable[[str], None] = lambda url: None, as_json: bool = False) -> None:
+def serve(
+    config: Config,
+    say: Callable[[str], None] = lambda url: None,
+    as_json: bool = False,
+    warn: Callable[[str], None] = lambda why: None,
+) -> None:
     """Serves until SIGTERM or SIGINT.
 
     Args:
         say: told the URL once it listens.
         as_json: print one JSON object with the address once it listens, for programs.
+        warn: told why the reward cannot be served, where that is so; /ready says it too.
 
     Raises:
         MissingExtraError: the extra `server` is not installed.
@@ -35,6 +41,7 @@ def serve(config: Config, say: Callable[[str], None] = lambda url: None, as_json
             "run: pip install 'guerdon[server]'"
         ) from error
     app = make_app(config)
+    app.state.line.on_broken = warn
     sock = _listen(config)
     host, port = sock.getsockname()[:2]
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guerdon.evidence.maths.expressions import equal_values, points, proportional
+from guerdon.evidence.maths.expressions import equal_values, flaw, points, proportional
 from guerdon.evidence.maths.parse import parse
 
 
@@ -34,7 +34,16 @@ def test_a_polynomial_is_only_itself(coefficients, change):
         (r"\sqrt{5+2\sqrt6}", r"\sqrt2+\sqrt3", True),
         (r"\sqrt{x^2}", "|x|", True),
         (r"\sqrt{x^2}", "x", False),
-        (r"\sqrt{x}\sqrt{x}", "x", None),
+        (r"\sqrt{x}\sqrt{x}", "x", True),
+        (r"\sqrt{(x-3)(x-5)}", r"\sqrt{x-3}\sqrt{x-5}", False),
+        (r"\ln(x^2)", r"2\ln x", None),
+        (r"\log 100", "2", True),
+        (r"\log e", "1", True),
+        (r"\ln 100", "2", False),
+        ("0.3", "0.30000000000000004", True),
+        ("0.3", "0.300000000004", False),
+        (r"\sqrt 2", "1.4142135...", True),
+        (r"\sqrt 2", "1.4142145...", False),
         ("n!", "n(n-1)!", True),
         (r"\binom{n}{2}", r"\frac{n(n-1)}{2}", True),
         (r"\infty", "5", False),
@@ -55,3 +64,10 @@ def test_points_are_the_same_for_the_same_trees_and_others_for_others():
 def test_proportional():
     assert proportional(parse("2x-4"), parse("x-2")) == 2
     assert proportional(parse("x^2"), parse("x")) is None
+
+
+def test_what_has_no_value_or_too_large_a_one_is_said_so():
+    assert flaw(parse("1/(1-1)")) == "has no value"
+    assert flaw(parse(r"\ln 0")) == "has no value"
+    assert "too large" in flaw(parse("9^{9^{9}}"))
+    assert flaw(parse("x/0")) == flaw(parse(r"\sqrt{-4}")) == flaw(parse("2")) == ""

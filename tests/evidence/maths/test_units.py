@@ -21,6 +21,17 @@ from guerdon.evidence.maths.units import measure, together
         ("apples", "m", 1),
         ("$", "€", None),
         ("cents", "dollars", Fraction(1, 100)),
+        ("MeV", "keV", 1000),
+        ("kWh", "MJ", Fraction(18, 5)),
+        ("kg m/s^2", "N", 1),
+        ("square feet", "ft^2", 1),
+        ("degrees Celsius", "°C", 1),
+        ("°C", "°F", None),
+        ("am", "pm", None),
+        ("Mg", "mg", 10**9),
+        ("year", "months", 12),
+        ("month", "days", None),
+        ("miles per hour", "mph", 1),
     ],
 )
 def test_conversion(a, b, factor):

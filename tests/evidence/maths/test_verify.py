@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+import multiprocessing
 import subprocess
 import sys
 import threading
@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ from guerdon.evidence.use import using
 sys.path.insert(0, str(Path(__file__).parent))
 from hostile import pairs
 
-LATE = 1.1 if os.getloadavg()[0] < (os.cpu_count() or 1) else 1.5  # the deadline, and what a busy machine adds
+LATE = 1.1  # the deadline of a second, and a tenth
 LABELLED = [json.loads(line) for line in (Path(__file__).parent / "labelled.jsonl").read_text("utf-8").splitlines()]
 
 
@@ -69,7 +70,7 @@ def test_verdicts_agree_with_the_labels(pool):
         for row, verdict in zip(LABELLED, verdicts, strict=True)
         if verdict.value not in (row["label"], None)
     ]
-    assert len(wrong) <= 2, wrong  # sqrt(k/m) sqrt(m/k) for 1 is one
+    assert len(wrong) <= 5, wrong  # sqrt(k/m) sqrt(m/k) for 1 is one; docs/maths.md lists them
     assert sum(not verdict.scored for verdict in verdicts) <= 3
     assert sum(verdict.facts.get("path") == "exact" for verdict in verdicts) > 0.97 * len(verdicts)
 
@@ -114,12 +115,41 @@ def test_what_the_candidate_did_under_the_limits_is_nought_with_a_reason():
         assert verdict.facts["why"]
 
 
-@pytest.mark.parametrize("reference", ["", "  ", "$$", r"\frac{1}{", "9^{9^{9^{9}}}", "1/0", "1" * 6000])
+@pytest.mark.parametrize(
+    "reference",
+    ["", "  ", "$$", r"\frac{1}{", "9^{9^{9^{9}}}", "1/0", "1" * 6000, "(((", "???", r"\ln 0", r"\frac{1}{2-2}",
+     r"\frac{}{}", r"\begin{pmatrix}", r"\left(1", "x^"],
+)  # fmt: skip
 def test_a_bad_reference_is_unscored_and_refused_at_load(reference, pool):
-    verdict = equal(r"\boxed{\int_0^1 x}", reference)
-    assert not verdict.scored
+    for answer in (r"\boxed{\int_0^1 x}", "5", reference or "7"):
+        verdict = equal(answer, reference)
+        assert not verdict.scored or answer != "5"
+        assert verdict.value != 1.0
+    verdict = equal("5", reference)
     assert "reference" in verdict.cause
     assert "reference" in check_reference(reference)
+
+
+@pytest.mark.parametrize(
+    "reference", ["5.", "**5**", "`5`", "$5$.", "10 cm.", "1.", r"k\pi, k \in \mathbb{Z}", r"a \mid b"]
+)
+def test_a_reference_may_be_dressed_as_an_answer(reference, pool):
+    assert equal(reference, reference).value == 1.0
+
+
+@pytest.mark.parametrize(
+    ("answer", "reference", "value"),
+    [(5, "5", 1), ("5", 5, 1), (0.5, "1/2", 1), (Fraction(1, 2), "0.5", 1), (b"5", "5", 1), (bytearray(b"5"), 5, 1),
+     ((1, 2), "(1,2)", 1), ({1, 2}, r"\{2,1\}", 1), (b"\xff", "5", 0), (float("nan"), "5", 0),
+     ("5", float("nan"), None), ("5", None, None), (None, "5", None)],
+)  # fmt: skip
+def test_what_is_no_text_is_written_out(answer, reference, value, pool):
+    assert equal(answer, reference).value == value
+
+
+def test_whole_numbers_that_python_does_not_write_out(pool):
+    assert "too large" in equal(10**5000, "5").facts["why"]
+    assert "too large" in equal("5", 10**5000).cause
 
 
 def test_rows_with_bad_references_are_named():
@@ -158,6 +188,26 @@ def test_the_observer_leaves_scores_causes_and_facts(pool):
 
 
 # --- attacks ------------------------------------------------------------------------------------------
+class Pulse:
+    """A thread that sleeps for 5 ms again and again: by how much the longest was late is what others took of us."""
+
+    def __enter__(self) -> Pulse:
+        self.worst, self.over = 0.0, threading.Event()
+        self.thread = threading.Thread(target=self._beat, daemon=True)
+        self.thread.start()
+        return self
+
+    def _beat(self) -> None:
+        while not self.over.is_set():
+            start = time.perf_counter()
+            time.sleep(0.005)
+            self.worst = max(self.worst, time.perf_counter() - start - 0.005)
+
+    def __exit__(self, *exc: object) -> None:
+        self.over.set()
+        self.thread.join()
+
+
 def fuzz(n: int, seed: int) -> Counter:
     """Asks about the generated strings on two threads; each has to be answered within the deadline and 100 ms."""
     seen: Counter = Counter()
@@ -170,13 +220,15 @@ def fuzz(n: int, seed: int) -> Counter:
         times.append(time.perf_counter() - start)
         return verdict, pair[2]
 
-    with ThreadPoolExecutor(2) as threads:
+    with Pulse() as pulse, ThreadPoolExecutor(2) as threads:
         for verdict, hostile in threads.map(lambda pair: context.copy().run(ask, pair), pairs(n, seed)):
             seen["hostile"] += hostile
             seen["scored" if verdict.scored else "unscored"] += 1
             seen["ours"] += any(x in (verdict.cause or "") for x in ("verifier failed", "could not be asked"))
-    seen["late"] = sum(t > LATE for t in times)
-    print(f"{n} strings: {dict(seen)}; slowest {max(times):.3f} s")
+    seen["late"] = sum(t > LATE + pulse.worst for t in times)
+    print(
+        f"{n} strings: {dict(seen)}; slowest {max(times):.3f} s; the machine was away for {pulse.worst:.3f} s at most"
+    )
     return seen
 
 
@@ -205,9 +257,11 @@ def test_twenty_thousand_hostile_strings_end_in_time(pool):
 )  # fmt: skip
 def test_megabytes_and_odd_signs_are_quick(text, pool):
     for answer in (text, rf"\boxed{{{text}}}", "The answer is " + text):
-        start = time.perf_counter()
-        verdict = equal(answer, "7")
-        assert time.perf_counter() - start < LATE
+        with Pulse() as pulse:
+            start = time.perf_counter()
+            verdict = equal(answer, "7")
+            spent = time.perf_counter() - start
+        assert spent < LATE + pulse.worst
         assert verdict.scored or "deadline" in verdict.cause
 
 
@@ -226,3 +280,21 @@ def test_importing_it_brings_neither_sympy_nor_math_verify():
     code = "import guerdon.evidence.maths, sys; print('sympy' in sys.modules, 'math_verify' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert out.stdout.split() == ["False", "False"]
+
+
+@pytest.mark.parametrize("how", [["-c", "CODE"], ["-"]])
+def test_the_first_question_of_a_process_waits_for_loading_and_is_not_unscored(how):
+    """Also without a `__main__` that could be imported; and the process ends."""
+    code = "from guerdon.evidence.maths import equal; print(equal(r'\\int_0^1 x dx', '1/2').value)"
+    command = [sys.executable, *(code if part == "CODE" else part for part in how)]
+    out = subprocess.run(command, input=code, capture_output=True, text=True, timeout=60, check=True)
+    assert out.stdout.split() == ["1.0"]
+    assert not out.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_processes_that_multiprocessing_started_have_workers_of_their_own(method, pool):
+    asked = [(rf"\int_0^{k} x dx", rf"\frac{{{k * k}}}{{2}}") for k in range(1, 5)]
+    with multiprocessing.get_context(method).Pool(2) as processes:
+        assert [v.value for v in processes.starmap(equal, asked)] == [1.0] * 4

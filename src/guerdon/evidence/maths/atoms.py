@@ -5,8 +5,9 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from guerdon.evidence.maths.tokens import FUNCTIONS, GREEK, Meaningless, Token, TooDeep, Unreadable
-from guerdon.evidence.maths.units import CURRENCY, UNITS
+from guerdon.evidence.maths.numerals import number, numeral
+from guerdon.evidence.maths.tokens import FUNCTIONS, GREEK, Token, Unreadable
+from guerdon.evidence.maths.units import CURRENCY
 
 if TYPE_CHECKING:
     from guerdon.evidence.maths.parse import Reader
@@ -28,78 +29,22 @@ STARTERS = frozenset(
         "emptyset",
         "ldots",
         "boxed",
+        "mathbb",
+        "R",
+        "Z",
+        "N",
+        "Q",
+        "cbrt",
+        "angle",
+        "triangle",
     ]
 )
-
-
-def numeral(text: str) -> tuple:
-    """A numeral as a tree: its exact value, and its decimal places where it was written with a point."""
-    if text[:2] in ("0x", "0X"):
-        return ("n", Fraction(int(text, 16)), None)
-    mantissa, _, power = text.lower().partition("e")
-    whole, dot, part = mantissa.partition(".")
-    if len(mantissa) > 1500 or (power and abs(int(power)) > 5000):
-        raise TooDeep("a numeral is too long")
-    value = Fraction(int((whole + part) or "0"), 10 ** len(part))
-    if power:
-        value *= Fraction(10) ** int(power)
-    return ("n", value, len(part) - int(power or 0) if dot or power else None)
+LINE = ("seq", "(", (("-", ("s", "\\infty")), ("s", "\\infty")), ")")
 
 
 def letters_only(word: str) -> bool:
     """Whether a word is a product of letters, not a word."""
     return len(word) <= 3 and word not in ("and", "or", "not")
-
-
-# --- units ---
-def unit_here(reader: Reader) -> str | None:
-    """The unit that the next token names, where it names one."""
-    token = reader.now
-    if token.kind == "text":
-        return token.value.strip()
-    if token.kind == "word" and token.value not in ("and", "or"):
-        if len(token.value) > 3:
-            return token.value
-        if token.value in UNITS and (len(token.value) > 1 or _alone(reader)):
-            return token.value
-    if token.kind == "op" and token.value in CURRENCY:
-        return token.value
-    return None
-
-
-def _alone(reader: Reader) -> bool:
-    """One letter is a unit where a blank parts it from a number and nothing but units follow."""
-    before, after = reader.tokens[reader.at - 1] if reader.at else Token("end", "", False), reader.peek()
-    fine = after.kind == "end" or (after.kind == "op" and after.value in "/^,;")
-    return reader.now.spaced and before.kind == "num" and fine
-
-
-def unit(reader: Reader, tree: tuple) -> str | None:
-    """The unit that follows a value, as one text; None where there is none."""
-    if tree[0] == "unit" or unit_here(reader) is None:
-        return None
-    parts: list[str] = []
-    while (name := unit_here(reader)) is not None or (
-        parts
-        and (reader.op("/", "*", "^", ".") or (reader.now.kind == "word" and reader.now.value not in ("and", "or")))
-    ):
-        if reader.op("^"):
-            reader.step()
-            inner = reader.op("{")
-            if inner:
-                reader.step()
-            minus = "-" if reader.op("-") and reader.step() else ""
-            if reader.now.kind != "num":
-                raise Unreadable("a power of a unit")
-            parts.append(f"^{minus}{reader.step().value}")
-            if inner:
-                reader.need("}")
-        elif name is None and reader.now.kind == "op":
-            parts.append(reader.step().value)
-        else:
-            parts.append((" " if parts else "") + (name if name is not None else reader.now.value))
-            reader.step()
-    return "".join(parts).replace("/ ", "/").replace(" ^", "^").strip()
 
 
 # --- atoms ---
@@ -121,48 +66,13 @@ def atom(reader: Reader) -> tuple:
         reader.depth -= 1
 
 
-def number(reader: Reader) -> tuple:
-    """A numeral, perhaps mixed, perhaps in a base."""
-    token = reader.step()
-    if reader.op("_"):
-        reader.step()
-        braced = reader.op("{")
-        if braced:
-            reader.step()
-        base = reader.step()
-        if base.kind != "num" or "." in base.value:
-            raise Unreadable("a base")
-        if braced:
-            reader.need("}")
-        return ("base", token.value, base.value)
-    tree = numeral(token.value)
-    if tree[2] is None and tree[1].denominator == 1:
-        return mixed(reader, tree)
-    return tree
-
-
-def mixed(reader: Reader, whole: tuple) -> tuple:
-    """`2\\frac{1}{2}` and `2 1/2`; a fraction that is not proper makes no mixed number."""
-    if reader.cmd("frac"):
-        at, now, depth = reader.at, reader.now, reader.depth
-        part = command(reader)
-        whole_parts = part[0] == "/" and part[1][0] == "n" == part[2][0] and part[1][2] is None is part[2][2]
-        if whole_parts and 0 < part[1][1] < part[2][1]:
-            return ("n", whole[1] + part[1][1] / part[2][1], None)
-        reader.at, reader.now, reader.depth = at, now, depth
-    elif reader.now.kind == "num" and reader.now.spaced and reader.peek().value == "/" and reader.peek(2).kind == "num":
-        above, below = numeral(reader.step().value), numeral((reader.step(), reader.step())[1].value)
-        if above[2] is None and below[2] is None and 0 < above[1] < below[1]:
-            return ("n", whole[1] + above[1] / below[1], None)
-        raise Meaningless("a mixed number whose fraction is not proper")
-    return whole
-
-
 def letters(reader: Reader) -> tuple:
     """One letter of a run; the others are factors of their own."""
     first, rest = reader.now.value[0], reader.now.value[1:]
     if not rest:
         reader.step()
+        while reader.op("'"):  # f'(x)
+            first += reader.step().value
         return subscript(reader, first)
     reader.now = reader.tokens[reader.at] = Token("word", rest, False)  # ab is a times b, and ab^2 is a times b^2
     return ("s", first)
@@ -234,9 +144,14 @@ def braces(reader: Reader, opened: str) -> tuple:
         reader.step()
         return ("set", ())
     bars, reader.bars = reader.bars, 0
+    ruled = opened == "\\{" and by_rule(reader)
     tree = reader.listing((closed,))
     reader.bars = bars
     reader.need(closed)
+    if ruled:
+        if tree[0] not in ("rel", "list") or (tree[0] == "list" and not tree[2]):
+            raise Unreadable("a set by a rule")
+        return tree
     if tree[0] == "list" or opened == "\\{":
         if tree[0] == "rel" or (tree[0] == "ratio"):
             raise Unreadable("a set by a rule")
@@ -244,11 +159,34 @@ def braces(reader: Reader, opened: str) -> tuple:
     return tree
 
 
+def by_rule(reader: Reader) -> bool:
+    """Takes the head of a set that is given by a rule over all numbers, such as `x |` or `x \\in \\mathbb{R} :`."""
+    if reader.now.kind != "word" or len(reader.now.value) > 1:
+        return False
+    ahead = 1
+    if reader.peek().value == "in":
+        ahead = next((n for n, words in ((3, ("R",)), (6, ("mathbb", "{", "R", "}"))) if tuple(
+            reader.peek(2 + k).value for k in range(len(words))) == words), 1)  # fmt: skip
+    if reader.peek(ahead).kind != "op" or reader.peek(ahead).value not in ("|", ":"):
+        return False
+    for _ in range(ahead + 1):
+        reader.step()
+    return True
+
+
 def command(reader: Reader) -> tuple:
     """What starts with a backslash."""
     name = reader.step().value
     if name == "frac":
-        return ("/", argument(reader), argument(reader))
+        return reader.fraction()
+    if name in ("R", "Z", "N", "Q", "mathbb"):
+        field = argument(reader) if name == "mathbb" else ("s", name)
+        return LINE if field == ("s", "R") else ("s", f"\\mathbb{{{field[1]}}}")
+    if name in ("angle", "triangle") and reader.now.kind == "word":
+        return subscript(reader, f"\\{name} {reader.step().value}")
+    if name == "cbrt":
+        inside = numeral(reader.step().value) if reader.now.kind == "num" else argument(reader)
+        return ("f", "root", ("seq", "(", (inside, ("n", Fraction(3), None)), ")"))
     if name == "binom":
         return ("f", "binom", ("seq", "(", (argument(reader), argument(reader)), ")"))
     if name == "sqrt":
@@ -328,7 +266,7 @@ def function(reader: Reader, name: str) -> tuple:
     elif name == "lg":
         tree = ("/", ("f", "ln", inside), ("f", "ln", numeral("10")))
     else:
-        tree = ("f", "ln" if name == "log" else name, inside)
+        tree = ("f", name, inside)
     if power is None:
         return tree
     if power == ("-", ("n", Fraction(1), None)) and name in ("sin", "cos", "tan"):

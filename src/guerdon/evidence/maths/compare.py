@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
+from guerdon.evidence.maths.amounts import equal_amounts
+from guerdon.evidence.maths.curves import apart
 from guerdon.evidence.maths.expressions import equal_values, is_number, proportional
 from guerdon.evidence.maths.intervals import TURNED, pieces, same_pieces
 from guerdon.evidence.maths.numbers import symbols
-from guerdon.evidence.maths.units import CURRENCY, measure, together
 
 MANY = 60  # items of a list or a set; longer ones are left to the checker
-SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12, "hundred": 100}
-STRUCTURES = frozenset(("rel", "list", "set", "seq", "cup", "mat", "ratio", "base"))
+STRUCTURES = frozenset(("rel", "list", "set", "seq", "cup", "cut", "mat", "ratio", "base"))
 
 
 def same(reference: tuple, answer: tuple, digits: int = 6) -> bool | None:
@@ -31,14 +31,20 @@ def same(reference: tuple, answer: tuple, digits: int = 6) -> bool | None:
     if reference == answer and reference[0] not in ("unit", "%"):
         return True if not _odd(reference) else None
     r, a = _shape(reference), _shape(answer)
-    if (_either(reference) and a in ("seq", "cup", "rel")) or (_either(answer) and r in ("seq", "cup", "rel")):
+    if _both_hold(reference) or _both_hold(answer):
+        found = _lines(reference, answer)
+        if found is not None:
+            return found
+    if (_either(reference) and a in ("seq", "cup", "cut", "rel")) or (
+        _either(answer) and r in ("seq", "cup", "cut", "rel")
+    ):
         return _lines(reference, answer)
     if r == "rel" or a == "rel":
         return _relations(reference, answer, r, a, digits)
     rule = _RULES.get((r, a))
     if rule is not None:
         return rule(reference, answer, digits)
-    if "cup" in (r, a):
+    if "cup" in (r, a) or "cut" in (r, a):
         return _lines(reference, answer)
     return False
 
@@ -46,6 +52,11 @@ def same(reference: tuple, answer: tuple, digits: int = 6) -> bool | None:
 def _either(tree: tuple) -> bool:
     """Inequalities of which one holds: x < -1 or x > 1."""
     return tree[0] == "list" and tree[2] == "or" and all(t[0] == "rel" and not _equation(t) for t in tree[1])
+
+
+def _both_hold(tree: tuple) -> bool:
+    """Inequalities that hold at once: x > 1 and x < 3."""
+    return tree[0] == "list" and tree[2] == "and" and all(t[0] == "rel" and not _equation(t) for t in tree[1])
 
 
 def _odd(tree: tuple) -> bool:
@@ -93,50 +104,6 @@ def _chosen(tree, sign: int):
     return tuple(_chosen(part, sign) for part in tree)
 
 
-# --- values --------------------------------------------------------------------------------------
-def _values(reference: tuple, answer: tuple, digits: int) -> bool | None:
-    r, r_unit, r_percent = _measured(reference)
-    a, a_unit, a_percent = _measured(answer)
-    if (r_unit or a_unit) and (r_percent or a_percent):
-        return False
-    factor = together(a_unit, r_unit)
-    if factor is None:
-        return False
-    if r_percent != a_percent:
-        plain, per_cent = (a, r) if r_percent else (r, a)
-        hundredth = equal_values(("%", per_cent), plain, digits)
-        if hundredth is not False or not _above_one(per_cent):
-            return hundredth
-    return equal_values(a, r, digits, factor)
-
-
-def _above_one(tree: tuple) -> bool:
-    value = tree[1] if tree[0] == "-" else tree
-    return is_number(value) and value[1] > 1
-
-
-def _measured(tree: tuple) -> tuple[tuple, str | None, bool]:
-    """A value, its unit and whether it is in per cent; words such as "million" are worked in."""
-    if tree[0] == "-" and tree[1][0] in ("unit", "deg", "%"):
-        core, unit, percent = _measured(tree[1])
-        return ("-", core), unit, percent
-    if tree[0] == "deg":
-        return tree[1], "degree", False
-    if tree[0] == "%":
-        return tree[1], None, True
-    if tree[0] != "unit":
-        return tree, None, False
-    core, unit = tree[1], tree[2]
-    first, _, rest = unit.partition(" ")
-    if first.lower() in SCALES:
-        core, unit = ("*", (core, ("n", Fraction(SCALES[first.lower()]), None))), rest
-    inner, before, percent = _measured(core)
-    low = unit.lower().strip()
-    if low in ("percent", "percentage", "pct", "per cent") or percent:
-        return inner, None, True
-    return inner, unit if measure(unit) or unit in CURRENCY else before, False
-
-
 # --- several things ------------------------------------------------------------------------------
 def _tuples(reference: tuple, answer: tuple, digits: int) -> bool | None:
     r, a = _items(reference), _items(answer)
@@ -144,7 +111,12 @@ def _tuples(reference: tuple, answer: tuple, digits: int) -> bool | None:
         return False
     if len(r) == 2 and reference[0] == answer[0] == "seq" and (reference[1], reference[3]) != (answer[1], answer[3]):
         return False
-    return _all(same(x, y, digits) for x, y in zip(r, a, strict=True))
+    return _all(_member(x, y, digits) for x, y in zip(r, a, strict=True))
+
+
+def _member(x: tuple, y: tuple, digits: int) -> bool | None:
+    """As `same`, inside of something: there, a set of one is not its element."""
+    return False if (x[0] == "set") != (y[0] == "set") else same(x, y, digits)
 
 
 def _lists(reference: tuple, answer: tuple, digits: int) -> bool | None:
@@ -157,9 +129,11 @@ def _lists(reference: tuple, answer: tuple, digits: int) -> bool | None:
     named = [_named(x) for x in r]
     if all(named) and not any(map(_named, a)):  # x=1, y=2 and 1, 2
         return _all(same(x, y, digits) for x, y in zip(r, a, strict=True))
+    if all(named) and _numbered(r) != _numbered(a) and _numbered(r, bare=True) == _numbered(a, bare=True) != "":
+        return _lists(*(("list", tuple(_named(x)[1] for x in side), "") for side in (r, a)), digits)  # x_1=1, x=1
     unsure = False
     for x in r:
-        verdicts = [same(x, y, digits) for y in a]
+        verdicts = [_member(x, y, digits) for y in a]
         if True in verdicts:
             a.pop(verdicts.index(True))
         elif None in verdicts:
@@ -169,12 +143,19 @@ def _lists(reference: tuple, answer: tuple, digits: int) -> bool | None:
     return None if unsure else True
 
 
+def _numbered(items: Sequence[tuple], bare: bool = False) -> str:
+    """The one letter that all items are values of: x of x = 1, x = 2, and, if `bare`, of x_1 = 1, x_2 = 2; or ""."""
+    names = [_named(item) for item in items]
+    letters = {n[0][1].partition("_")[0] if bare else n[0][1] for n in names if n and n[0][0] == "s"}
+    return letters.pop() if len(letters) == 1 and all(n and n[0][0] == "s" for n in names) else ""
+
+
 def _sets(reference: tuple, answer: tuple, digits: int) -> bool | None:
     """Each is in the other."""
     r, a = _items(reference), _items(answer)
     if len(r) > MANY or len(a) > MANY:
         return None
-    table = [[same(x, y, digits) for y in a] for x in r]
+    table = [[_member(x, y, digits) for y in a] for x in r]
     rows = [True if True in row else None if None in row else False for row in table]
     columns = [True if True in c else None if None in c else False for c in zip(*table, strict=True)] if r else []
     if bool(r) != bool(a):
@@ -240,6 +221,8 @@ def _union(reference: tuple, answer: tuple, digits: int) -> bool | None:
 
 # --- relations -----------------------------------------------------------------------------------
 def _relations(reference: tuple, answer: tuple, r: str, a: str, digits: int) -> bool | None:
+    if "mod" in (reference[1], answer[1])[r != "rel"] or (a == "rel" and "mod" in answer[1]):
+        return _residues(reference, answer, digits)
     first, second = _named(reference), _named(answer)
     if r == a == "rel":
         if first and second and first[0] == second[0]:
@@ -254,13 +237,29 @@ def _relations(reference: tuple, answer: tuple, r: str, a: str, digits: int) -> 
     if r == "rel":
         if first:
             return same(first[1], answer, digits)
-        return _lines(reference, answer) if a in ("seq", "cup", "list") and not _equation(reference) else False
+        if _equation(reference):
+            worked = _worked(reference)
+            return same(worked, answer, digits) if worked is not None else False
+        return _lines(reference, answer) if a in ("seq", "cup", "cut", "list") else False
     if second:
         return same(reference, second[1], digits)
     if _equation(answer):
         worked = _worked(answer)
         return same(reference, worked, digits) if worked is not None else False
-    return _lines(reference, answer) if r in ("seq", "cup", "list") else False
+    return _lines(reference, answer) if r in ("seq", "cup", "cut", "list") else False
+
+
+def _residues(reference: tuple, answer: tuple, digits: int) -> bool | None:
+    """n \\equiv 1 \\pmod 3: the same name, the same modulus, and residues that differ by a multiple of it."""
+    if reference[0] != answer[0] or reference[1] != answer[1]:
+        return False
+    (n, r, m), (k, a, of) = reference[2], answer[2]
+    if not (same(n, k, digits) and same(m, of, digits)):
+        return False
+    if all(is_number(x) for x in (r, a)) and m[0] == "n" and m[1] > 0:
+        first, second = (x[1] if x[0] == "n" else -x[1][1] for x in (r, a))
+        return (first - second) % m[1] == 0
+    return same(r, a, digits)
 
 
 def _equation(tree: tuple) -> bool:
@@ -274,6 +273,8 @@ def _named(tree: tuple) -> tuple[tuple, tuple] | None:
     signs, sides = tree[1], tree[2]
     if signs == ("in",):
         return (sides[0], sides[1]) if _is_name(sides[0]) else None
+    if set(signs) == {"~"} and not _is_name(sides[0]):  # 10\\sqrt 3 \\approx 17.32 says what stands before
+        return ("s", ""), sides[0]
     if not set(signs) <= {"=", "~"}:
         return None
     until = signs.index("~") if "~" in signs[1:] else len(signs)
@@ -288,9 +289,13 @@ def _is_name(tree: tuple) -> bool:
     if tree[0] == "s":
         return tree[1] not in ("\\infty", "\\pi", "e", "i")
     if tree[0] == "*":
-        return len(tree[1]) <= 3 and all(part[0] == "s" or (part[0] == "*" and _is_name(part)) for part in tree[1])
+        return len(tree[1]) <= 3 and all(
+            part[0] == "s" or (part[0] in ("*", "^") and _is_name(part)) for part in tree[1]
+        )
     if tree[0] in ("seq", "ratio"):
         return all(_is_name(part) for part in (tree[2] if tree[0] == "seq" else tree[1]))
+    if tree[0] == "^":  # f^{-1}
+        return tree[1][0] == "s" and tree[2] == ("-", ("n", Fraction(1), None))
     if tree[0] == "/":
         return _is_name(tree[1]) and _is_name(tree[2])
     return tree[0] == "f" and tree[1] == "abs" and _is_name(tree[2])
@@ -315,12 +320,9 @@ def _same_equation(reference: tuple, answer: tuple) -> bool | None:
     both = [equal_values(tree, ("n", Fraction(0), None)) for tree in (r, a)]
     if True in both:
         return both[0] == both[1]
-    return True if proportional(r, a) is not None else _unlike(r, a)
-
-
-def _unlike(r: tuple, a: tuple) -> bool | None:
-    """Two equations that are no multiples: surely different where both are linear."""
-    return False if _linear(r) and _linear(a) else None
+    if proportional(r, a) is not None:
+        return True
+    return False if (_linear(r) and _linear(a)) or apart(r, a) else None
 
 
 def _linear(tree: tuple) -> bool:
@@ -359,10 +361,11 @@ def _all(verdicts) -> bool | None:
 
 
 _RULES = {
-    ("value", "value"): _values, ("seq", "seq"): _tuples, ("list", "list"): _lists, ("set", "set"): _sets,
+    ("value", "value"): equal_amounts, ("seq", "seq"): _tuples, ("list", "list"): _lists, ("set", "set"): _sets,
     ("list", "set"): _sets, ("set", "list"): _sets, ("seq", "list"): _tuples, ("list", "seq"): _tuples,
     ("value", "set"): _single, ("set", "value"): _single, ("value", "list"): _single, ("list", "value"): _single,
     ("value", "seq"): _single, ("seq", "value"): _single, ("mat", "mat"): _matrices, ("mat", "seq"): _matrices,
     ("seq", "mat"): _matrices, ("ratio", "ratio"): _ratios, ("base", "base"): _bases, ("cup", "cup"): _union,
-    ("cup", "seq"): _union, ("seq", "cup"): _union,
+    ("cup", "seq"): _union, ("seq", "cup"): _union, ("cut", "cut"): _union, ("cut", "cup"): _union,
+    ("cup", "cut"): _union, ("cut", "seq"): _union, ("seq", "cut"): _union,
 }  # fmt: skip

@@ -8,22 +8,14 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from guerdon.evidence.maths.compare import same
+from guerdon.evidence.maths.expressions import flaw
 from guerdon.evidence.maths.numbers import TooBig
 from guerdon.evidence.maths.parse import parse
 from guerdon.evidence.maths.tokens import Meaningless, TooDeep, Unreadable, plain, tokens_of
+from guerdon.evidence.maths.words import DATE, SPELT, choice, could_mean, is_text, sayable, words
 
 LENGTH = 2_000  # characters of an answer, after extraction
 PLAIN = re.compile(r"[-+]?(?:\d{1,18}|[1-9]\d{0,2}(?:,\d{3}){1,5})(?:\.\d{1,18})?")
-WORDY = re.compile(r"[A-Za-z][A-Za-z' \-]*[A-Za-z.]")
-LETTER = re.compile(r"\s*\(?\s*([A-J])\s*\)?\s*")
-CHOSEN = re.compile(r"\s*\(?\s*([A-J])\s*(?:[).:]\s*(?![-+*/^=<>\s]*[-+*/^=<>])|$)")
-WRAPPED = re.compile(r"\\(?:text|textbf|textit|textrm|textnormal|mbox|mathrm|mathbf|operatorname)\s*\{([^{}]*)\}")
-SMALL = {
-    w: str(i)
-    for i, w in enumerate(
-        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
-    )
-}
 
 
 class Decision(NamedTuple):
@@ -45,27 +37,32 @@ def decide(answer: str, reference: str, digits: int = 6) -> Decision:
         quick = _figures(answer, reference)
         if quick is not None:
             return Decision(quick)
-    word_r, word_a = _words(reference), _words(answer)
-    if word_r and word_r == word_a and _sayable(reference):
+    word_r, word_a = words(reference), words(answer)
+    if word_r and word_r == word_a and sayable(reference):
         return Decision(True)
-    chosen = _choice(answer, reference)
+    if DATE.fullmatch(word_a) or DATE.fullmatch(word_r):
+        return Decision(False)
+    chosen = choice(answer, reference)
     if chosen is not None:
         return Decision(chosen)
-    r, r_why = read(SMALL.get(word_r, reference))
+    r, r_why = read(SPELT.get(word_r, reference))
     if isinstance(r, str) and r == "too big":
-        return Decision(None, r_why, "reference")
+        return Decision(None, f"is too large: {r_why}", "reference")
+    bad = "" if isinstance(r, str) else flaw(r)
+    if bad:
+        return Decision(None, bad, "reference")
     if is_text(reference):
         return Decision(False)
-    a, a_why = read(SMALL.get(word_a, answer))
+    a, a_why = read(SPELT.get(word_a, answer))
     if isinstance(a, str):
-        if a == r == "unread" and _tight(answer) == _tight(reference):
+        if a == r == "unread" and _tight(answer) == _tight(reference) and could_mean(reference):
             return Decision(True)
         if a == "too big":
             return Decision(False, a_why, "answer")
         if not isinstance(r, str) and (_open(answer) or tokens_of(plain(answer)) is None):
             return Decision(False, "it is no formula: signs or braces are odd")
         if a == "meaningless" and not isinstance(r, str):
-            return Decision(False, a_why, "answer")
+            return Decision(False, a_why)
         if is_text(answer) and not isinstance(r, str):
             return Decision(False)
         return Decision(None)
@@ -76,7 +73,10 @@ def decide(answer: str, reference: str, digits: int = 6) -> Decision:
 
 def _same(r: tuple, a: tuple, digits: int) -> Decision:
     try:
-        return Decision(same(r, a, digits))
+        found = same(r, a, digits)
+        if found is None and flaw(a) == "has no value":
+            return Decision(False, "it has no value")
+        return Decision(found)
     except TooBig as error:
         return _too_big(r, a, str(error))
     except RecursionError:
@@ -101,7 +101,7 @@ def _too_big(r: tuple, a: tuple, why: str) -> Decision:
         same(r, r)
         same(r, ("n", Fraction(0), None))
     except TooBig:
-        return Decision(None, why, "reference")
+        return Decision(None, f"is too large: {why}", "reference")
     return Decision(False, why, "answer")
 
 
@@ -124,40 +124,3 @@ def _open(text: str) -> bool:
 
 def _tight(text: str) -> str:
     return re.sub(r"\s+", "", plain(text))
-
-
-def _words(text: str) -> str:
-    bare = WRAPPED.sub(r" \1 ", text).replace("\\ ", " ").replace("$", " ")
-    return " ".join(bare.split()).strip(".,;:!?*\"' ").casefold()
-
-
-def _sayable(text: str) -> bool:
-    """Whether the same words mean the same: a word, or a mark such as 12:00; not one letter, whose case counts."""
-    bare = WRAPPED.sub(r" \1 ", text).strip()
-    return bool(WORDY.fullmatch(bare)) or (bare.isascii() and bool(re.fullmatch(r"[\d:._, ]*[\d]", bare)))
-
-
-def is_text(text: str) -> bool:
-    """Words, and no formula: a name, yes, no solution."""
-    bare = " ".join(WRAPPED.sub(r" \1 ", text).replace("\\ ", " ").split()).strip(".,!? ")
-    if not WORDY.fullmatch(bare) or bare.lower() in SMALL:
-        return False
-    wrapped = WRAPPED.search(text) is not None and len(bare) > 1
-    return (wrapped and bare not in ("pi",)) or (any(len(word) > 3 for word in re.findall(r"[A-Za-z]+", bare)) and (
-        isinstance(read(text)[0], str)
-    ))  # fmt: skip
-
-
-def _choice(answer: str, reference: str) -> bool | None:
-    """A letter from A to J against what starts with one: C, (C), C) 42."""
-    wanted = LETTER.fullmatch(_unwrapped(reference))
-    if not wanted:
-        return None
-    said = CHOSEN.match(_unwrapped(answer))
-    if said:
-        return said[1] == wanted[1]
-    return None
-
-
-def _unwrapped(text: str) -> str:
-    return WRAPPED.sub(r"\1", text).replace("\\ ", " ").replace("$", "").strip()

@@ -33,6 +33,25 @@ def equal_values(a: tuple, b: tuple, digits: int = SHOWN, factor: Fraction = Fra
         >>> equal_values(parse("x^2-1"), parse("(x-1)(x+1)"))
         True
     """
+    found = _equal(a, b, digits, factor)
+    if found is False and (_logs(a) or _logs(b)):  # a logarithm without a base may be meant to base 10, in both
+        found = _equal(_common(a), _common(b), digits, factor)
+    return found
+
+
+def _logs(tree: object) -> bool:
+    return isinstance(tree, tuple) and (tree[:2] == ("f", "log") or any(map(_logs, tree)))
+
+
+def _common(tree):
+    if not isinstance(tree, tuple):
+        return tree
+    if tree[:2] == ("f", "log"):
+        return ("/", ("f", "ln", _common(tree[2])), ("f", "ln", ("n", Fraction(10), None)))
+    return tuple(map(_common, tree))
+
+
+def _equal(a: tuple, b: tuple, digits: int, factor: Fraction) -> bool | None:
     if factor != 1:
         a = ("*", (a, ("n", factor, None)))
     names = sorted(symbols(a) | symbols(b))
@@ -41,6 +60,27 @@ def equal_values(a: tuple, b: tuple, digits: int = SHOWN, factor: Fraction = Fra
     if not names:
         return _numbers(a, b, digits)
     return _everywhere(a, b, names)
+
+
+def flaw(tree: tuple) -> str:
+    """Why a tree without symbols can be compared with nothing: it has no value, or too large a one; "" for a good one.
+
+    Example:
+        >>> from guerdon.evidence.maths.parse import parse
+        >>> flaw(parse("1/(2-2)")), flaw(parse("1/x")), flaw(parse(r"\\sqrt{-2}"))
+        ('has no value', '', '')
+    """
+    if tree[0] in ("n", "s") or symbols(tree):
+        return ""
+    try:
+        _known(tree, 60)
+    except Undefined:
+        return "has no value"
+    except TooBig as error:
+        return f"is too large: {error}"
+    except Undecided:
+        return ""
+    return ""
 
 
 def proportional(a: tuple, b: tuple) -> Fraction | Decimal | None:
@@ -115,14 +155,18 @@ def _rounded(shown: tuple, other: tuple, x, y, digits: int) -> bool:
     if tree[0] != "n" or tree[2] is None or isinstance(y, tuple):
         return False
     places, number = tree[2], other[1] if other[0] == "-" else other
-    if number[0] == "n" and number[2] is not None and number[2] <= places:
+    if abs(places) > 5000:
         return False
-    if abs(places) > 5000 or len(str(abs(tree[1] * Fraction(10) ** places).__floor__()).lstrip("0")) < digits:
+    figures = len(str(abs(tree[1] * Fraction(10) ** places).__floor__()).lstrip("0"))
+    if figures in (16, 17) and isinstance(y, Fraction) and abs(x - y) <= abs(y) * Fraction(1, 2**51):
+        return True  # a double as Python prints it, 0.30000000000000004
+    if figures < digits or (number[0] == "n" and number[2] is not None and number[2] <= places):
         return False
+    tenths = 10 if len(tree) == 4 else 5  # of the last place: what was cut off may be nearly all of it
     if isinstance(y, Fraction):
-        return abs(x - y) <= Fraction(1, 2) * Fraction(10) ** -places
+        return abs(x - y) <= Fraction(tenths, 10) * Fraction(10) ** -places
     with localcontext(WIDE):
-        return abs(_plain(x) - y) <= Decimal(5).scaleb(-places - 1)
+        return abs(_plain(x) - y) <= Decimal(tenths).scaleb(-places - 1)
 
 
 @lru_cache(maxsize=1024)
@@ -158,9 +202,9 @@ def _close(x, y) -> bool:
     return x == y if isinstance(x, Fraction) and isinstance(y, Fraction) else _near(x, y)
 
 
-def _everywhere(a: tuple, b: tuple, names: list[str]) -> bool | None:
+def _everywhere(a: tuple, b: tuple, names: list[str], complex_: bool = False) -> bool | None:
     met = lone = 0
-    complex_ = holds(a, ("s", "i")) or holds(b, ("s", "i"))
+    complex_ = complex_ or holds(a, ("s", "i")) or holds(b, ("s", "i"))
     for point in points(a, b, names):
         work = Evaluator(point, complex_=complex_)
         try:
@@ -174,7 +218,9 @@ def _everywhere(a: tuple, b: tuple, names: list[str]) -> bool | None:
         if not _close(x, y):
             return False
         met += 1
-    return None if lone or met < 3 else True
+    if met >= 3 and not lone:
+        return True
+    return None if complex_ else _everywhere(a, b, names, True)  # with imaginary roots where there are no real ones
 
 
 def _or_none(work: Evaluator, tree: tuple):

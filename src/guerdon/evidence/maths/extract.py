@@ -10,7 +10,7 @@ LONGEST = 200_000  # characters of the end of a text that are looked at
 BOX = re.compile(r"\\(?:boxed|fbox)\s{0,9}\{")
 BRACE = re.compile(r"\\(?:boxed|fbox)\s{0,9}\{|\\[\\{}]|[{}]")
 MARK = re.compile(
-    r"(?:final\s{1,9}answer|(?:the|my)\s{1,9}(?:correct\s{1,9})?answer)\s{0,9}(?:\([^()\n]{0,40}\)\s{0,9})?(?:is|:|=)\s{0,9}:?"
+    r"(?:final\s{1,9}answer|(?:the|my)\s{1,9}(?:(?:correct|right|best)\s{1,9})?(?:answer|option|choice))\s{0,9}(?:\([^()\n]{0,40}\)\s{0,9})?(?:is|:|=)\s{0,9}:?"
     r"|(?<![A-Za-z])(?:final\s{1,9})?answer\s{0,9}\*{0,4}\s{0,9}[:=]|\*\*\s{0,9}(?:final\s{1,9})?answer\s{0,9}:?\s{0,9}\*\*:?"
     r"|####",
     re.IGNORECASE,
@@ -23,6 +23,16 @@ JOIN = re.compile(
 )
 NUMBER = re.compile(r"(?<![\w.])[-+−]?[$€£¥]?\d[\d,]*(?:\.\d+)?(?:\s*/\s*\d+)?%?")
 WORDS = re.compile(r"[A-Za-z]{2,}")
+VERB = re.compile(r"(?i)\b(?:is|are|be|was|were|equals|has|have|gives?|gets?|must|cannot|[a-z]+n't)\b")
+CHOICE = re.compile(r"\(?[A-J][).:]\s")
+HEDGE = re.compile(
+    r"(?i)(?:(?:approximately|about|roughly|around|exactly|therefore|thus|simply)\s+)+(?=[-+−$\\\d.(€£])"
+)
+PART = re.compile(rf"({NUMBER.pattern})\s+of\s+(?:the|all|an?|his|her|its|their)\s.*")
+TOTAL = re.compile(rf"=\s*({NUMBER.pattern})(?:\s+[A-Za-z]{{2,}}){{0,2}}\W{{0,3}}$")
+DOUBT = re.compile(
+    r"(?i)\b(?:or|not|nor|cannot|never|neither|either|perhaps|maybe|possibly|unlikely|wrong|incorrect|except)\b|n't\b|\\ne|≠|!="
+)
 
 
 class Said(NamedTuple):
@@ -39,8 +49,9 @@ def extract(text: str, last_number: bool = False) -> Said:
     Then the first of these that finds something: (1) the later of the last `\\boxed{}` (with balanced
     braces; boxes parted by no more than "and" or a comma are one list) and the last "answer is", "Answer:"
     or `####`; (2) the text as a whole, where it is one line without prose; (3) the last `$...$`,
-    `\\(...\\)` or `\\[...\\]` of the last sentence; (4) the one number in the last sentence. A heap of
-    numbers is never searched for its last: that would pay for listing them all.
+    `\\(...\\)` or `\\[...\\]` of the last sentence; (4) the one number in the last sentence, or the one after the
+    last equals sign that ends it. A heap of numbers is never searched for its last: that would pay for
+    listing them all.
 
     Args:
         last_number: also take the last number of the text where no rule found anything.
@@ -74,7 +85,7 @@ def extract(text: str, last_number: bool = False) -> Said:
     if BOX.search(bare):  # a box that was never closed: the answer was cut off
         return Said("", "")
     if bare and len(bare) <= SENTENCE and "\n" not in bare and not _prose(bare):
-        return Said(_inside(bare), "whole")
+        return Said(undressed(bare), "whole")
     found = _last_sentence(bare)
     if found.rule or not last_number:
         return found
@@ -151,7 +162,10 @@ def _marked(after: str) -> str:
     head = re.split(r",\s+(?=(?!and\b|or\b)[A-Za-z]{2,})|\s+(?:because|since|which|as|so that|where)\s", line)[
         0
     ].strip()
-    return _inside(re.sub(r"\s+\((?=[A-Za-z]{3,}\s)[^()]*\)$", "", head))
+    part = PART.fullmatch(head)  # 7/12 of the pie
+    if part:
+        return part[1].strip()
+    return undressed(re.sub(r"\s+\((?=[A-Za-z]{3,}\s|[A-Za-z]{4,}\))[^()]*\)$", "", head))
 
 
 def _last_sentence(text: str) -> Said:
@@ -160,29 +174,38 @@ def _last_sentence(text: str) -> Said:
         return Said("", "")
     line = lines[-1].strip()[-SENTENCE:]
     last = [s for s in re.split(r"(?<=[^\d\s])[.!?]\s+|(?<=\d)[.!?]\s+(?=[A-Z])", line) if s.strip()][-1].strip()
-    if re.search(r"(?i)\b(?:or|not|perhaps|maybe|either)\b", re.sub(r"\$[^$]*\$", "", last)):
+    if DOUBT.search(re.sub(r"\$[^$]*\$", "", last)):
         return Said("", "")
     spans = list(SPAN.finditer(last))
     if spans:
         return Said(_of(spans[-1]), "span")
-    numbers = NUMBER.findall(last)
-    return Said(numbers[0].strip(), "sentence") if len(numbers) == 1 else Said("", "")
+    numbers, total = NUMBER.findall(last), TOTAL.search(last) if last.count("=") == 1 else None
+    if total or len(numbers) == 1:
+        return Said((total[1] if total else numbers[0]).strip(), "sentence")
+    return Said("", "")
 
 
 def _of(span: re.Match) -> str:
     return next(part for part in span.groups() if part is not None).strip()
 
 
-def _inside(text: str) -> str:
-    """Without the dollars, stars and full stop around it."""
-    text = text.strip()
+def undressed(text: str) -> str:
+    """An answer without the dollars, stars, ticks and full stop around it.
+
+    Example:
+        >>> undressed("**$5$.**"), undressed("10 cm.")
+        ('5', '10 cm')
+    """
+    text = HEDGE.sub("", text.strip())
     while len(text) > 1:
         whole = SPAN.fullmatch(text)
         if whole:
             text = _of(whole)
         elif text.startswith("**") and text.endswith("**") and len(text) > 4:
             text = text[2:-2].strip()
-        elif text[-1] in ".," and not text.endswith(".."):
+        elif text[0] == text[-1] == "`":
+            text = text.strip("`").strip()
+        elif text[-1] in ".," and not text.endswith("..") and text[-2] != "\\":
             text = text[:-1].strip()
         else:
             break
@@ -191,8 +214,10 @@ def _inside(text: str) -> str:
 
 def _prose(text: str) -> bool:
     """Words before a formula, or more words than an answer has; what stands in \\text{} is not counted."""
+    if CHOICE.match(text) and len(text) <= 120:  # an option with its text: (D) all of the above
+        return False
     first = SPAN.search(text)
     if first and WORDS.search(text[: first.start()].replace("and", "").replace("or", "")):
         return True
     bare = re.sub(r"\\[A-Za-z]+\s*(?:\{[^{}]*\})?|\$[^$]*\$", " ", text)
-    return len(WORDS.findall(bare)) > 3 or bool(re.search(r"\w\s*[.!?]\s+[A-Z]", bare))
+    return len(WORDS.findall(bare)) > 3 or bool(VERB.search(bare)) or bool(re.search(r"\w\s*[.!?]\s+[A-Z]", bare))

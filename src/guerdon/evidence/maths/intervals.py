@@ -34,6 +34,23 @@ def pieces(tree: tuple) -> tuple[str, list[Piece]] | None:
         return (
             (names.pop() if names else "", [p for part in parts if part for p in part[1]]) if len(names) < 2 else None
         )
+    if kind == "list" and tree[2] == "and":  # all of them hold
+        parts = [pieces(part) for part in tree[1]]
+        names = {part[0] for part in parts if part}
+        if len(names) != 1 or None in parts:
+            return None
+        run = parts[0][1]
+        for part in parts[1:]:
+            run = [_meet(p, q) for p in run for q in part[1]]
+        return names.pop(), run
+    if kind == "cut":
+        whole = pieces(tree[1])
+        if whole is None or tree[2][0] != "set":
+            return None
+        run = whole[1]
+        for point in tree[2][1]:
+            run = [_meet(p, q) for p in run for q in _half("!=", point)]
+        return whole[0], run
     if kind == "rel":
         return _relation(tree)
     return None
@@ -100,6 +117,8 @@ def _relation(tree: tuple) -> tuple[str, list[Piece]] | None:
 def _linear(sign: str, left: tuple, right: tuple) -> tuple[str, list[Piece]] | None:
     """The half-line of an inequality that is linear in one name."""
     for side, other, turned in ((left, right, sign), (right, left, TURNED[sign])):
+        if side[:2] == ("f", "abs") and symbols(side) and not symbols(other):
+            return _within(turned, side[2], other)
         name = _name(side)
         if name and not symbols(other) - {"\\infty"}:
             return name, _half(turned, other)
@@ -118,6 +137,18 @@ def _linear(sign: str, left: tuple, right: tuple) -> tuple[str, list[Piece]] | N
     if slope == 0 or any(v != values[0] + slope * x for v, x in zip(values, (0, 1, 3, 7), strict=True)):
         return None
     return name, _half(sign if slope > 0 else TURNED[sign], ("n", -values[0] / slope, None))
+
+
+def _within(sign: str, inside: tuple, size: tuple) -> tuple[str, list[Piece]] | None:
+    """|x| < c as -c < x < c, and |x| > c as what is left of the line."""
+    if sign == "!=" or _place(size) < 0:
+        return None
+    above, below = _linear(sign, inside, size), _linear(TURNED[sign], inside, ("-", size))
+    if above is None or below is None:
+        return None
+    if sign[0] == ">":
+        return above[0], [*below[1], *above[1]]
+    return above[0], [_meet(above[1][0], below[1][0])]
 
 
 def _half(sign: str, end: tuple) -> list[Piece]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
-from math import comb, factorial
+from math import comb, factorial, prod
 
 from guerdon.evidence.maths.series import TooBig, Undecided, Undefined, as_decimal, cos, function, pi, sin
 
@@ -191,6 +191,13 @@ class Evaluator:
             if n > LARGEST:
                 raise TooBig(f"a binomial of more than {LARGEST}")
             return Fraction(comb(n, k))
+        if name == "fact2":
+            n = _whole(self._of(inside))
+            if n < 0:
+                raise Undefined("a factorial of a negative number")
+            if n > LARGEST:
+                raise TooBig(f"a factorial of more than {LARGEST}")
+            return Fraction(prod(range(n, 0, -2)))
         if name in _ANGLES and inside[0] == "deg":
             degrees = self._of(inside[1])
             x = _mul(_div(degrees, Fraction(180)), pi(self.figures))

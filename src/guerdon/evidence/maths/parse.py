@@ -4,22 +4,29 @@ A tree is nested tuples, the first entry naming the kind: `("n", Fraction, place
 decimal places it was written with, `("s", name)` a symbol, `("+", items)`, `("*", items)`, `("/", a, b)`,
 `("^", a, b)`, `("-", a)`, `("f", name, argument)`, `("!", a)`, `("%", a)`, `("deg", a)`, `("pm", a, b)`,
 `("seq", open, items, close)`, `("set", items)`, `("list", items)`, `("rel", signs, sides)`,
-`("cup", items)`, `("mat", rows)`, `("ratio", items)`, `("base", digits, base)`, `("unit", a, unit)`.
+`("cup", items)`, `("cut", a, b)`, `("mat", rows)`, `("ratio", items)`, `("base", digits, base)`, `("unit", a, unit)`.
 """
 
 from __future__ import annotations
 
-from guerdon.evidence.maths.atoms import (
-    DEPTH,
-    STARTERS,
-    atom,
-    letters_only,
-    unit,
-    unit_here,
-)
+from fractions import Fraction
+
+from guerdon.evidence.maths.atoms import DEPTH, STARTERS, argument, atom, letters_only
+from guerdon.evidence.maths.numerals import base as base_below
+from guerdon.evidence.maths.quantities import joined, over_units, unit, unit_here, with_unit
 from guerdon.evidence.maths.tokens import FUNCTIONS, GREEK, Meaningless, Token, TooDeep, Unreadable, plain, tokens_of
 
-RELATIONS = {"=": "=", "<": "<", ">": ">", "le": "<=", "ge": ">=", "ne": "!=", "approx": "~", "in": "in"}
+RELATIONS = {
+    "=": "=",
+    "<": "<",
+    ">": ">",
+    "le": "<=",
+    "ge": ">=",
+    "ne": "!=",
+    "approx": "~",
+    "equiv": "mod",
+    "in": "in",
+}
 
 
 def parse(text: str) -> tuple:
@@ -95,17 +102,39 @@ class Reader:
             if self.now.kind in ends or (self.now.kind == "op" and self.now.value in ends):
                 break
             items.append(self.item())
+        if word == "and" and len(items) == 2 and (whole := joined(*items)):  # 3 hours and 20 minutes
+            return whole
         return ("list", tuple(items), word) if several else items[0]
 
     def item(self) -> tuple:
         """A relation, or what it is made of."""
+        if self.op("=") or self.cmd("approx"):  # "= 5" says 5
+            self.step()
         sides, signs = [self.ratio()], []
+        if self.cmd("over"):
+            self.step()
+            sides = [("/", sides[0], self.ratio())]
         while (self.now.kind == "op" and self.now.value in "=<>") or self.cmd(*RELATIONS):
             if self.now.value == "":
                 break
             signs.append(RELATIONS[self.step().value])
             sides.append(self.ratio())
+        if "mod" in signs:
+            return self.residue(signs, sides)
         return ("rel", tuple(signs), tuple(sides)) if signs else sides[0]
+
+    def residue(self, signs: list[str], sides: list[tuple]) -> tuple:
+        """a \\equiv b \\pmod{m}: a, that is b, as the list of m, b."""
+        bracket = self.op("(")
+        if bracket:
+            self.step()
+        if len(signs) != 1 or not (self.cmd("pmod", "mod", "bmod") or (self.now.value == "mod")):
+            raise Unreadable("a congruence")
+        self.step()
+        tree = ("rel", ("mod",), (*sides, argument(self)))
+        if bracket:
+            self.need(")")
+        return tree
 
     def ratio(self) -> tuple:
         """a:b:c, or what it is made of."""
@@ -121,7 +150,11 @@ class Reader:
         while self.cmd("cup"):
             self.step()
             items.append(self.sum())
-        return ("cup", tuple(items)) if len(items) > 1 else items[0]
+        tree = ("cup", tuple(items)) if len(items) > 1 else items[0]
+        if self.cmd("setminus", "backslash"):
+            self.step()
+            tree = ("cut", tree, self.sum())
+        return tree
 
     # --- arithmetic ------------------------------------------------------------------------------
     def sum(self) -> tuple:
@@ -147,6 +180,8 @@ class Reader:
         while self.op("+", "-"):
             negative ^= self.step().value == "-"
         tree = self.product()
+        if negative and tree[0] == "mat":
+            return times(("n", Fraction(-1), None), tree)
         return ("-", tree) if negative else tree
 
     def product(self) -> tuple:
@@ -160,10 +195,14 @@ class Reader:
                     minus ^= self.step().value == "-"
                 right = self.power()
                 right = ("-", right) if minus else right
-                tree = ("/", tree, right) if sign == "/" else ("*", (tree, right))
+                if sign == "/" and tree[0] == "mat":
+                    sign, right = "*", ("/", ("n", Fraction(1), None), right)
+                tree = ("/", tree, right) if sign == "/" else times(tree, right)
             elif self.now.kind == "word" and self.now.value in ("x", "X") and self._times(tree):
                 self.step()
                 tree = ("*", (tree, self.power()))
+            elif tree[0] == "unit" and self.now.kind == "num" and self.now.spaced:
+                tree = self.finer(tree)
             elif self.starts():
                 before = tree
                 right = self.power()
@@ -171,11 +210,24 @@ class Reader:
                     raise Meaningless("two numbers side by side")
                 if right[0] == "n" and before[0] != "n":
                     raise Unreadable("a number after a factor")
-                tree = ("*", (tree, right))
+                tree = times(tree, right)
             elif (named := unit(self, tree)) is not None:
-                tree = ("unit", tree, named)
+                tree = with_unit(tree, named)
             else:
                 return tree
+
+    def finer(self, tree: tuple) -> tuple:
+        """The second part of a quantity that is said in two units: 6 ft 2 in."""
+        right = self.power()
+        named = unit(self, right)
+        whole = joined(tree, ("unit", right, named)) if named else None
+        if whole is None:
+            raise Meaningless("two numbers side by side")
+        return whole
+
+    def fraction(self) -> tuple:
+        """What stands above and below a line."""
+        return ("/", argument(self), argument(self))
 
     def _times(self, left: tuple) -> bool:
         """Whether an x here is typed for a multiplication sign: 3 x 10^8."""
@@ -188,9 +240,12 @@ class Reader:
         if kind == "num":
             return True
         if kind == "op":
+            if value == "(" and self.peek().value in ("mod", "pmod"):
+                return False
             return value in "({[" or value == "\\{" or (value == "|" and not self.bars)
         if kind == "cmd":
-            return value in STARTERS or value in GREEK or value in FUNCTIONS
+            known = (value in STARTERS and not over_units(self)) or value in GREEK or value in FUNCTIONS
+            return known and unit_here(self) is None
         return kind == "word" and unit_here(self) is None and letters_only(value)
 
     def power(self) -> tuple:
@@ -201,8 +256,15 @@ class Reader:
             if self.cmd("circ") or (self.op("{") and self.peek().value == "circ" and self.peek(2).value == "}"):
                 for _ in range(1 if self.cmd("circ") else 3):
                     self.step()
+                scale = self.now.value if self.now.kind in ("text", "word") else ""
+                if scale in ("C", "F"):  # a temperature
+                    self.step()
+                    return ("unit", base, "°" + scale)
                 return self.postfix(("deg", base))
-            base = ("^", base, self.exponent())
+            power = self.exponent()
+            if base[0] == "mat" and power in (("s", "T"), ("s", "\\top")):
+                return ("mat", tuple(zip(*base[1], strict=False)))
+            base = ("^", base, power)
             return self.postfix(base)
         return base
 
@@ -230,7 +292,10 @@ class Reader:
         while True:
             if self.op("!"):
                 self.step()
-                tree = ("!", tree)
+                twice = self.op("!") and not self.now.spaced and bool(self.step())
+                tree = ("f", "fact2", tree) if twice else ("!", tree)
+            elif self.op("_") and tree[0] == "n" and self.tokens[self.at - 1].value == ")":
+                tree = ("base", str(tree[1]), base_below(self))
             elif self.op("%"):
                 self.step()
                 tree = ("%", tree)
@@ -238,3 +303,20 @@ class Reader:
                 raise Unreadable("a derivative")
             else:
                 return tree
+
+
+def times(a: tuple, b: tuple) -> tuple:
+    """A product; of a number and a matrix, the matrix of the products; of a capital and a tuple, a point with its name.
+
+    Example:
+        >>> times(("s", "k"), ("mat", ((("s", "a"),),)))
+        ('mat', ((('*', (('s', 'k'), ('s', 'a'))),),))
+    """
+    if a[0] == "mat" and b[0] == "mat":
+        raise Unreadable("a product of matrices")
+    if a[0] == "mat" or b[0] == "mat":
+        factor, rows = (b, a[1]) if a[0] == "mat" else (a, b[1])
+        return ("mat", tuple(tuple(("*", (factor, cell)) for cell in row) for row in rows))
+    if a[0] == "s" and a[1][0].isupper() and b[0] == "seq" and b[1] == "(":
+        return ("rel", ("=",), (a, b))
+    return ("*", (a, b))

@@ -82,7 +82,7 @@ def arctan(x: Decimal, figures: int) -> Decimal:
 
 def function(name: str, given, figures: int):
     """A named function of one real number."""
-    if name == "ln":
+    if name in ("ln", "log"):
         if given <= 0:
             raise Undefined("a logarithm of what is not positive")
         return Fraction(0) if given == 1 else as_decimal(given).ln()

@@ -10,9 +10,10 @@ from guerdon.batch import Batch, Level
 from guerdon.errors import RecordError
 from guerdon.evidence.grading import remembered, rows_of, with_verdicts
 from guerdon.evidence.maths.checked import Checker
-from guerdon.evidence.maths.exact import Decision, decide, is_text, read
-from guerdon.evidence.maths.extract import SPAN, boxes, extract
+from guerdon.evidence.maths.exact import Decision, decide, read
+from guerdon.evidence.maths.extract import SPAN, Said, boxes, extract, undressed
 from guerdon.evidence.maths.guard import too_large
+from guerdon.evidence.maths.words import is_text
 from guerdon.evidence.observer import Cost
 from guerdon.evidence.use import workers_in_use
 from guerdon.records import Verdict
@@ -20,6 +21,7 @@ from guerdon.records import Verdict
 DEADLINE = 1.0
 Ask = tuple[str, str, bool]  # what was said, the reference, and whether it is known to be good
 NOTHING = ("", "", False)
+UNSEEN = {0: "\ufffd", **dict.fromkeys((0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0xAD), None)}
 
 
 def equal(
@@ -129,7 +131,7 @@ class Maths:
     deadline: float = 2.0
     low: float = 0.0
     high: float = 1.0
-    version: str = "1"
+    version: str = "2"
     cost: Cost = "seconds"
 
     def observe(self, batch: Batch) -> Batch:
@@ -203,10 +205,8 @@ def reference_text(reference: str) -> str:
     if "boxed" in text and boxes(text):
         return extract(text).text
     if "####" in text:
-        text = text.rpartition("####")[2].strip()
-    whole = SPAN.fullmatch(text)
-    if whole:
-        return next(part for part in whole.groups() if part is not None).strip()
+        text = text.rpartition("####")[2]
+    text = undressed(text)
     return SPAN.sub(lambda m: next(part for part in m.groups() if part is not None), text).strip()
 
 
@@ -215,12 +215,14 @@ def _first(answer: str, reference: str, digits: int, last_number: bool) -> tuple
     try:
         if answer is None or reference is None:
             return Verdict.unscored(f"the {'answer' if answer is None else 'reference'} is missing"), NOTHING
+        if reference != reference:
+            return Verdict.unscored("the reference is not a number"), NOTHING
         answer, reference = _sound(answer), _sound(reference)
         if not reference.strip():
             return Verdict.unscored("the reference is empty"), NOTHING
         if len(reference) > 5_000:
             return Verdict.unscored(f"the reference is too large: it has {len(reference)} characters"), NOTHING
-        said = extract(answer, last_number)
+        said = Said(reference_text(answer), "whole") if answer == reference else extract(answer, last_number)
         if not said.text.strip():
             return Verdict.score(0.0, path="exact", extracted="", rule=said.rule, why="no answer was stated"), NOTHING
         verdict, ask = _compared(said.text, reference, digits)
@@ -246,7 +248,7 @@ def _compared(said: str, reference: str, digits: int) -> tuple[Verdict | None, A
         why = decision.why and f"the answer is {'too large' if decision.fault == 'answer' else 'wrong'}: {decision.why}"
         return Verdict.score(float(decision.equal), path="exact", why=why or _why(decision)), NOTHING
     if decision.fault == "reference":
-        return Verdict.unscored(f"the reference is too large: {decision.why}"), NOTHING
+        return Verdict.unscored(f"the reference {decision.why}"), NOTHING
     large = too_large(said)
     if large:
         return Verdict.score(0.0, path="exact", why=f"the answer is too large: {large}"), NOTHING
@@ -264,10 +266,18 @@ def _with(verdict: Verdict, extracted: str) -> Verdict:
 
 def _sound(text: object) -> str:
     """A text without what cannot be written down: surrogates and the sign of nothing."""
-    given = text if isinstance(text, str) else str(text)
+    given = text if isinstance(text, str) else _text(text)
     if len(given) > 1_000_000:
         given = given[-1_000_000:]
-    return given.encode("utf-8", "replace").decode().replace("\x00", "\ufffd")
+    return given.encode("utf-8", "replace").decode().translate(UNSEEN)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value).decode("utf-8", "replace")
+    if isinstance(value, int) and value.bit_length() > 14_000:  # more figures than Python writes out
+        return "9" * 3_000  # which is too large as well
+    return str(value)
 
 
 __all__ = ["Maths", "check_reference", "check_references", "equal", "equal_all", "maths", "read", "reference_text"]

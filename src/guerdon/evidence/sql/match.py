@@ -10,13 +10,13 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from guerdon.batch import hash_text
 from guerdon.errors import MissingExtraError, RecordError
 from guerdon.evidence.grading import Grading
 from guerdon.evidence.sql.compare import Agreement, Comparison, Table, agreement, plain
 from guerdon.evidence.sql.database import Database, databases
 from guerdon.evidence.sql.engines import Engine, Limits, QueryError, Sqlite
 from guerdon.evidence.sql.isolated import Ended, Phase, isolated
+from guerdon.keys import hash_text
 from guerdon.records import Verdict
 
 _FENCE = re.compile(r"^[ \t]*```[ \t]*([A-Za-z0-9_+-]*)[^\n`]*\n(.*?)^[ \t]*```", re.S | re.M)

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from guerdon.batch import hash_text
 from guerdon.errors import ShapeError
 from guerdon.evidence.grading import Grading
 from guerdon.evidence.texts.words import LIMIT, composed, inside, shown
+from guerdon.keys import hash_text
 from guerdon.records import Verdict
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
