@@ -1,5 +1,9 @@
 """Each language: accepted, rejected, does not compile, ends in an error, runs too long, uses too much memory."""
 
+# ruff: noqa: E501  (the programs that are tried stand whole)
+
+import time
+
 import pytest
 
 from guerdon.errors import RecordError, UnknownNameError
@@ -59,8 +63,8 @@ def speaks(request, box):
     if why:
         pytest.skip(why)
 
-    def once(which, **limits):
-        return run(PROGRAMS[request.param][which], DOUBLE, request.param, {"wall": 5.0, **limits}, box)
+    def once(which, tests=DOUBLE, **limits):
+        return run(PROGRAMS[request.param][which], tests, request.param, {"wall": 5.0, **limits}, box)
 
     return once
 
@@ -88,13 +92,80 @@ def test_an_error_is_apart_from_what_was_written(speaks):
 
 
 def test_a_loop_is_a_timeout(speaks):
-    done = speaks("loops", wall=0.4)
-    assert done.outcomes == ("timeout", "timeout") and done.compiled and done.verdict.value == 0.0
+    done = speaks("loops", DOUBLE[:1], wall=0.4)
+    assert done.outcomes == ("timeout",) and done.compiled and done.verdict.value == 0.0
 
 
 def test_memory_is_apart(speaks):
-    done = speaks("eats", memory=128 << 20, wall=10.0)
-    assert done.outcomes == ("memory", "memory") and done.compiled and done.verdict.value == 0.0
+    done = speaks("eats", DOUBLE[:1], memory=96 << 20, wall=10.0)
+    assert done.outcomes == ("memory",) and done.compiled and done.verdict.value == 0.0
+
+
+# Attacks, in the language's own ways.
+
+ATTACKS = {
+    "c": {
+        "the host's files": '#include "/etc/passwd"\nint main(void) {}',
+        "an endless header": '#include "/dev/zero"\nint main(void) {}',
+        "itself": '#include "main.c"\n#include "main.c"',
+        "a file put in": '__asm__(".incbin \\"/etc/shadow\\"");\nint main(void) {}',
+        "a gigabyte in the program": "char x[1 << 30] = {1};\nint main(void) {}",
+        "assembly without end": '__asm__(".rept 1000000000\\n.quad 1\\n.endr");\nint main(void) {}',
+        "before main": "#include <unistd.h>\n__attribute__((constructor)) void a(void) { _exit(0); }\nint main(void) {}",
+        "forks": "#include <unistd.h>\nint main(void) { for (;;) fork(); }",
+        "deaf": "#include <signal.h>\nint main(void) { for (int i = 1; i < 65; i++) signal(i, SIG_IGN); for (;;) {} }",
+        "traces": '#include <stdio.h>\n#include <sys/ptrace.h>\nint main(void) { if (!ptrace(PTRACE_TRACEME, 0, 0, 0)) puts("42"); }',
+        "kills all": "#include <signal.h>\nint main(void) { kill(-1, 9); kill(0, 9); }",
+    },
+    "javascript": {
+        "children": "require('child_process').spawnSync('/bin/sh', ['-c', 'setsid sleep 99 & echo 42 > /proc/$PPID/fd/9'])",
+        "kills": "try { process.kill(process.ppid, 9); process.kill(-1, 9) } catch {}; console.log(1)",
+        "the host": "try { console.log(require('fs').readFileSync('/etc/passwd')) } catch { console.log(Object.keys(process.env).length) }",
+        "the network": "require('net').connect(80, '127.0.0.1', () => console.log(42)).on('error', () => console.log('no'))",
+        "the debugger": "const i = require('inspector'); try { i.open() } catch {}; process.kill(process.pid, 'SIGUSR1'); console.log(i.url() ? 42 : 'no')",
+        "promises without end": "(function f() { Promise.resolve().then(f) })()",
+        "workers": "const { Worker } = require('worker_threads'); for (let i = 0; i < 99; i++) new Worker('for (;;);', { eval: true })",
+        "shared memory": "const a = []; for (;;) a.push(new Uint8Array(new SharedArrayBuffer(1 << 26)).fill(1))",
+    },
+    "lua": {
+        "a shell": "print(os.execute('echo 42') and 42)",
+        "a pipe": "print(io.popen('echo 42'):read('a'))",
+        "a library": "print(package.loadlib('/lib/x86_64-linux-gnu/libc.so.6', 'system')('echo 42') or 1)",
+        "bytecode": "print(load('\\27Lua' .. ('x'):rep(99), 'x', 'b')())",
+        "patterns": "print((('a'):rep(40)):find(('a*'):rep(40) .. 'b'))",
+        "the collector": "setmetatable({}, {__gc = function() while true do end end}) collectgarbage()",
+    },
+    "bash": {
+        "a bomb": ":() { :|:& }; :; wait",
+        "the network": "exec 5<>/dev/tcp/127.0.0.1/80 && echo 42; echo x > /dev/udp/127.0.0.1/53 && echo 42",
+        "others' descriptors": "for i in /proc/[0-9]*/fd/*; do [ $i -ef /dev/stdout ] || echo 42 > $i; done 2> /dev/null; exit 1",
+        "deaf": "trap '' $(seq 1 64); while :; do :; done",
+        "limits raised": "ulimit -v unlimited && ulimit -u unlimited && echo 42",
+        "survivors": "(setsid nohup sh -c 'sleep 9; echo 42' &); exit 0",
+        "a fifo as its program": "rm main.sh; mkfifo main.sh; exec bash main.sh",
+        "the host's environment": "cat /proc/1/environ /proc/$PPID/environ | tr -d '\\0' | grep -q SECRET && echo 42",
+        "a tidy machine": "rm -rf --no-preserve-root /usr/bin /box /dev 2> /dev/null; ls /usr/bin | wc -l > /dev/null; echo 1",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("language", "name"), [(lang, name) for lang in ATTACKS for name in ATTACKS[lang]])
+def test_an_attack_in_it_passes_nothing_and_ends(box, language, name, monkeypatch):
+    monkeypatch.setenv("SECRET", "SECRET")
+    if why := missing(named(language), box):
+        pytest.skip(why)
+    began = time.monotonic()
+    done = run(ATTACKS[language][name], DOUBLE[:1], language, {"wall": 0.4, "memory": 128 << 20}, box)
+    assert done.verdict.scored and done.outcomes[0] != "passed", done
+    assert "root:" not in str(done.verdict) and time.monotonic() - began < 12.0
+
+
+def test_values_of_javascript_that_json_has_no_word_for(box):
+    if why := missing(JAVASCRIPT, box):
+        pytest.skip(why)
+    program = "function f() { return [new Float64Array([1, 2.5]), new Date(0), new Set([1]), undefined, 2n ** 70n] }"
+    wanted = [[1, 2.5], "1970-01-01T00:00:00.000Z", {1}, None, 2**70]
+    assert run(program, [{"call": "f", "returns": wanted}], "js", sandbox=box).outcomes == ("passed",)
 
 
 # Configuration.
@@ -130,8 +201,12 @@ def test_names_that_are_not_known_are_refused():
         named("cobol")
     with pytest.raises(RecordError, match="known are wall, cpu"):
         fitted({"time": 1.0}, PYTHON.running)
-    with pytest.raises(RecordError, match="above 0"):
-        fitted({"wall": 0.0}, PYTHON.running)
+    for limit in ({"wall": 0.0}, {"wall": "2"}, {"wall": float("nan")}, {"cpu": float("inf")}, {"disk": 10},
+                  {"memory": 1.5}, {"open": 1}, {"processes": 0}, {"output": -1}, {"wall": True}):  # fmt: skip
+        with pytest.raises(RecordError, match=f"limits.{next(iter(limit))} of .* or above is needed"):
+            fitted(limit, PYTHON.running)
+    with pytest.raises(RecordError, match="limits of type int"):
+        fitted(3, PYTHON.running)
 
 
 def test_names_and_other_names():

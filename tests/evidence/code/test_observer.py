@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import time
 
 import numpy as np
 import pyarrow as pa
@@ -47,8 +48,19 @@ def test_the_last_fenced_block_is_the_program(text, program):
     assert last_block(text) == program
 
 
-def test_many_fences_take_no_time():
-    assert last_block("```\n" * 50_001) == ""
+@pytest.mark.parametrize(
+    ("text", "program"),
+    [
+        ("```\n" * 50_001, ""), ("```" + " " * 900_000 + "`\n", None), ("```" + "a" * 900_000 + "`\n", None),
+        ("`" * 900_000 + "x`\n", None), ("```\n~~~\n" * 50_000, ...), (" " * 900_000 + "```", None),
+        ("~~~~\n" + "```\n" * 200_000, "```\n" * 200_000),
+    ],
+    ids=range(7),
+)  # fmt: skip
+def test_many_or_long_fences_take_no_time(text, program):
+    began = time.monotonic()
+    assert program in (last_block(text), ...)
+    assert time.monotonic() - began < 3.0
 
 
 # Accept, reject, unscored.

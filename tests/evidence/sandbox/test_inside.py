@@ -144,6 +144,59 @@ os.chmod("/box/main.py", 0o6755)
 for path in ("/usr/bin/su", "/usr/bin/mount", "/usr/bin/passwd"):
     denied(path, lambda: open(path, "r+b"))
 """,
+    "what the kernel holds": """
+import fcntl, socket, array
+r, w = os.pipe()
+denied("pipe size", lambda: fcntl.fcntl(w, 1031, 1 << 20))
+total, kept = 0, []
+try:
+    while True:
+        pair = socket.socketpair()
+        kept.append(pair)
+        for one in pair:
+            denied("send buffer", lambda: one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 30))
+            one.setblocking(False)
+            try:
+                while True: total += one.send(bytes(65536))
+            except BlockingIOError: pass
+except OSError: pass
+if total > 32 << 20: print("ESCAPED", total)
+kept.clear()
+a, b = socket.socketpair()
+n = 0
+try:
+    while n < 5000:
+        a.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [r]))]); n += 1
+except OSError: pass
+if n > 100: print("ESCAPED", n, "in flight")
+timer, n = ctypes.c_int(), 0
+while n < 1000 and libc.timer_create(1, 0, ctypes.byref(timer)) == 0: n += 1
+if n > 300: print("ESCAPED", n, "timers")
+""",
+    "files that nobody sees": """
+n, kept = 0, []
+try:
+    while True:
+        kept.append(os.open("/box", os.O_TMPFILE | os.O_RDWR)); n += os.write(kept[-1], bytes(4 << 20))
+except OSError: pass
+if n > 33 << 20: print("ESCAPED", n)
+""",
+    "others' order": """
+denied("real time", lambda: os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1)))
+denied("nice", lambda: os.setpriority(os.PRIO_PROCESS, 0, -5))
+denied("nice of all", lambda: os.setpriority(os.PRIO_USER, os.getuid(), -20))
+if os.getpriority(os.PRIO_PROCESS, 0) < 0: print("ESCAPED", os.getpriority(os.PRIO_PROCESS, 0))
+""",
+    "what the kernel says": """
+for name in ("kmsg", "kcore", "sys/kernel/core_pattern", "sys/kernel/modprobe", "sysrq-trigger", "sys/vm/overcommit_memory",
+             "sys/fs/binfmt_misc/register", "irq/default_smp_affinity", "acpi", "scsi", "timer_list"):
+    denied(name, lambda: os.open("/proc/" + name, os.O_RDWR))
+if any(int(line.split()[0], 16) for line in open("/proc/kallsyms").readlines()[:50]): print("ESCAPED addresses")
+""",
+    "names that are no names": """
+os.mkdir("a\\nb"); open("a\\nb/-rf \\x1b[31m", "w").close(); os.mkfifo("f"); os.symlink("f", "g"); os.symlink("/proc/self/fd", "h")
+denied("link from another", lambda: os.link("/proc/self/fd/0", "/box/l", follow_symlinks=True))
+""",
     "signals upwards": """
 for sig in (signal.SIGTERM, signal.SIGINT, signal.SIGKILL, signal.SIGSTOP, signal.SIGSEGV, signal.SIGHUP):
     for pid in (1, os.getppid()):
@@ -197,6 +250,9 @@ SAME = {
     "exception in a thread": "import threading\nt = threading.Thread(target=lambda: 1 / 0, name='t'); t.start(); t.join()",
     "excepthook": "import sys\nsys.excepthook = lambda *a: print('mine', a[0])\n1 / 0",
     "interrupt": "raise KeyboardInterrupt",
+    "an end at exit": "import atexit, os\natexit.register(os._exit, 0)\nprint('before')",
+    "an end at exit after an error": "import atexit, os\natexit.register(os._exit, 0)\nprint('before')\n1 / 0",
+    "an end without exit": "import os\nprint('lost'); os._exit(3)",
 }
 
 

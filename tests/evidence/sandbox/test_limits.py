@@ -38,18 +38,18 @@ ENDS = {
     "recursion": ("def f(): f()\nf()", {}, "exited"),
     "deep recursion": (
         "import sys\nsys.setrecursionlimit(10**9)\ndef f(): f()\nf()",
-        {"wall": 0.5},
+        {"wall": 0.3},
         ("signalled", "exited", "timeout"),
     ),
     "fork bomb": ("import os\nwhile True: os.fork()", {}, "exited"),
     "thread bomb": (
         "import threading, time\nwhile True: threading.Thread(target=time.sleep, args=(9,)).start()",
-        {"wall": 0.8},
+        {"wall": 0.4},
         ("exited", "timeout"),
     ),
     "fork bomb where fork is allowed": (
         "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass",
-        {"processes": 8, "wall": 0.6},
+        {"processes": 8, "wall": 0.4},
         ("timeout", "memory"),
     ),
     "memory of several": (
@@ -62,6 +62,36 @@ ENDS = {
         "n = 0\nwhile True:\n    open(f'/box/{n}', 'w').close(); n += 1",
         {"wall": 4},
         ("exited", "memory"),
+    ),
+    "attributes without end": (  # memory of the kernel's that no file's size counts
+        "import os\nfor i in range(10**6):\n    open(f'/box/{i}', 'w').close()\n"
+        "    for k in range(40): os.setxattr(f'/box/{i}', f'user.{k}', bytes(1000))",
+        {"wall": 4},
+        ("exited", "memory"),
+    ),
+    "folders without end": ("import os\nwhile True: os.mkdir('d'); os.chdir('d')", {"wall": 4}, ("exited", "memory")),
+    "a file in a file": (
+        "f = open('/box/f', 'wb', 0)\nwhile True: f.write(bytes(1 << 20))",
+        {},
+        ("exited", "signalled"),
+    ),
+    "byte by byte": ("import os\nfor _ in range(10**7): os.write(1, b'x')", {"wall": 0.6, "output": 1000}, "output"),
+    "threads that turn": (
+        "import threading\nfor _ in range(12): threading.Thread(target=lambda: [0 for _ in iter(int, 1)]).start()",
+        {"wall": 0.4},
+        "timeout",
+    ),
+    "forks that end at once": (
+        "import os\nwhile True:\n    try:\n        if os.fork() == 0: os._exit(0)\n        os.wait()\n    except OSError: pass",
+        {"wall": 0.3, "processes": 4},
+        "timeout",
+    ),
+    "a large empty mapping that is read": (
+        "import mmap, os\nfor _ in range(6):\n    if os.fork(): continue\n"
+        "    m = mmap.mmap(-1, 8 << 30, flags=mmap.MAP_PRIVATE | 0x4000, prot=mmap.PROT_READ); m.madvise(15)\n"
+        "    for at in range(0, 8 << 30, 2 << 20): m[at]\n    os.read(0, 1); import time; time.sleep(9)\nos.wait()",
+        {"processes": 8, "address": 16 << 30, "memory": 32 << 20},
+        "memory",
     ),
     "exit at once": ("import os; os._exit(0)", {}, "exited"),
     "execute another": ("import os; os.execv('/bin/sh', ['sh', '-c', 'exit 3'])", {}, "exited"),

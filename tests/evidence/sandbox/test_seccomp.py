@@ -20,9 +20,9 @@ def call(*a):
 """
 
 
-def interpret(filtered, arch, number, arg0=0, arg1=0):
+def interpret(filtered, arch, number, arg0=0, arg1=0, arg2=0):
     """What the kernel would answer: a slow reading of the same program."""
-    data = struct.pack("=IIQQQQQQQ", number, arch, 0, arg0, arg1, 0, 0, 0, 0)
+    data = struct.pack("=IIQQQQQQQ", number, arch, 0, arg0, arg1, arg2, 0, 0, 0)
     ops = [struct.unpack_from("=HBBI", filtered, at) for at in range(0, len(filtered), 8)]
     at, word = 0, 0
     while True:
@@ -71,6 +71,11 @@ class TestTheProgram:
         assert interpret(filtered, one.audit, one.personality, 0x40000) != ALLOW
         assert interpret(filtered, one.audit, one.personality, 0xFFFFFFFF) == ALLOW
         assert interpret(filtered, one.audit, one.prlimit, 1) != ALLOW
+        assert interpret(filtered, one.audit, one.fcntl, 0, 1031 | high) != ALLOW  # F_SETPIPE_SZ
+        assert interpret(filtered, one.audit, one.fcntl, 0, 1032) == ALLOW
+        assert interpret(filtered, one.audit, one.setsockopt, 0, 1, 7 | high) != ALLOW  # SO_SNDBUF
+        assert interpret(filtered, one.audit, one.setsockopt, 0, 1, 32) != ALLOW  # SO_SNDBUFFORCE
+        assert interpret(filtered, one.audit, one.setsockopt, 0, 1, 2) == ALLOW
         assert interpret(filtered, one.audit, one.prlimit, 0) == ALLOW
 
     def test_other_architectures_are_killed(self, machine, processes):

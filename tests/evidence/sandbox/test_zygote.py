@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import random
 import shutil
 import signal
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from guerdon.evidence.sandbox import Job, Limits, SandboxFault, Zygote
+from guerdon.evidence.sandbox import Bubblewrap, Job, Limits, SandboxFault, Zygote
 from guerdon.evidence.sandbox.bubblewrap import found
 
 ECHO = Job(("/bin/echo", "held"))
@@ -172,6 +173,23 @@ def test_runs_end_with_the_process_that_asked_for_them():
             assert wait_for(lambda least=lines: running(mark) >= least)
             asks.kill()
         assert wait_for(lambda: running(mark) == 0), mode
+
+
+@pytest.mark.parametrize(("make", "longest"), [(Bubblewrap, 0.08), (Zygote, 0.3)])
+@pytest.mark.parametrize("times", [12, pytest.param(150, marks=pytest.mark.slow)])
+def test_nothing_stays_whatever_the_moment_in_which_we_are_killed(make, longest, times):
+    mark, chance = f"4323.{os.getpid()}{times}", random.Random(times)
+    for _ in range(times):
+        pid = os.fork()
+        if pid == 0:
+            try:
+                make().run(Job(("/bin/sleep", mark), limits=Limits(wall=60, processes=chance.choice((1, 4)))))
+            finally:
+                os._exit(0)
+        time.sleep(chance.uniform(0, longest))
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    assert wait_for(lambda: running(mark) == 0)
 
 
 def running(mark):

@@ -19,6 +19,13 @@ RUNNING = Limits()
 COMPILING = Limits(wall=30.0, cpu=30.0, memory=1024 * MB, processes=16, disk=64 * MB, file=16 * MB)
 
 
+# Below these a limit is a mistake: the harness and the largest program that is taken have room in them.
+LEAST = {
+    "wall": 0.001, "cpu": 0.001, "memory": MB, "processes": 1, "file": 1, "disk": 4 * MB, "open": 8, "output": 1,
+}  # fmt: skip
+MOST = 1 << 62
+
+
 @dataclass(frozen=True)
 class Language:
     """How programs of one language are compiled and run.
@@ -170,7 +177,7 @@ def fitted(limits: Limits | Mapping | None, needs: Limits, who: str = "run") -> 
     """The limits of a run: those that a user gives, raised to the processes and address space of the language.
 
     Raises:
-        RecordError: a limit of no known name.
+        RecordError: a limit of no known name, one that is no number, or one below what any program needs.
 
     Example:
         >>> fitted({"wall": 2.0}, JAVASCRIPT.running).processes
@@ -186,10 +193,26 @@ def fitted(limits: Limits | Mapping | None, needs: Limits, who: str = "run") -> 
             raise RecordError(
                 f"{who}: limits {', '.join(map(str, limits))}; known are {known}; correct the name"
             ) from None
-    if limits.wall <= 0 or limits.cpu <= 0 or limits.memory <= 0:
-        raise RecordError(f"{who}: a limit of nothing; wall, cpu and memory are above 0; raise it")
+    if not isinstance(limits, Limits):
+        raise RecordError(f"{who}: limits of type {type(limits).__name__}; Limits or a mapping of some is needed")
+    for name, least in LEAST.items():
+        value = getattr(limits, name)
+        kinds = (int, float) if name in ("wall", "cpu") else (int,)
+        if isinstance(value, bool) or not isinstance(value, kinds) or not least <= value < MOST:
+            unit = "seconds" if float in kinds else "a whole number"
+            raise RecordError(f"{who}: limits.{name} of {value!r}; {unit} of {least} or above is needed; correct it")
     address = limits.address if needs.address is None else max(limits.address or limits.memory, needs.address)
     return replace(limits, processes=max(limits.processes, needs.processes), address=address)
+
+
+def roomy(limits: Limits, needed: int) -> Limits:
+    """The limits, with room for an answer that is right, and as much again for other writing.
+
+    Example:
+        >>> roomy(Limits(), 10).output, roomy(Limits(), 5 << 20).output
+        (1048576, 6291456)
+    """
+    return replace(limits, output=max(limits.output, needed + (1 << 20) if needed > limits.output // 2 else 0))
 
 
 def missing(lang: Language, sandbox: Sandbox) -> str | None:

@@ -18,7 +18,7 @@ from guerdon.evidence.grading import Grading
 from guerdon.evidence.sandbox import Limits
 from guerdon.records import Verdict
 
-_FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})[ \t]*([^\s`]*)[^\n`]*\n", re.MULTILINE)
+_FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})[^\n`]*\n", re.MULTILINE)
 
 
 def last_block(text: str) -> str | None:

@@ -21,7 +21,7 @@ from typing import Any
 from guerdon.errors import RecordError
 from guerdon.evidence import sandbox as sandboxes
 from guerdon.evidence.code import compare, inside
-from guerdon.evidence.code.languages import Language, fitted, missing, named
+from guerdon.evidence.code.languages import Language, fitted, missing, named, roomy
 from guerdon.evidence.code.replies import Outcome, Said, parsed, replied, sealed
 from guerdon.evidence.code.tests import Call, Output, Test, Unit, read
 from guerdon.evidence.sandbox import Job, Limits, Ran, Sandbox, SandboxFault
@@ -74,8 +74,9 @@ def run(
             `{"file": "test_x.py", "text": text}`: each test function is a test (see `docs/code.md` for what a
             unit test sees of the program).
         language: a name of `languages()`, or a `Language`.
-        limits: of one test, `Limits` or a mapping of some of its fields; None: those of the language. A test that
-            shared its run with earlier ones is never blamed for a limit: it is run again by itself.
+        limits: of one test, `Limits` or a mapping of some of its fields; None: those of the language. There is always
+            room for the output that is expected. A test that shared its run with earlier ones is never blamed for a
+            limit: it is run again by itself.
         sandbox: None: the best that works here. A name, or a `Sandbox`.
         tolerance: of floats, relative above 1 and absolute below.
         integers: 1.0 and 1 are the same answer.
@@ -285,6 +286,7 @@ class _Session:
         if self.stopped([i]):
             return
         limits = self.timed(self.limits) or self.limits
+        limits = roomy(limits, 2 * len(test.stdout.encode()))
         starter = {f"guerdon_{self.lang.main}": inside.text(self.lang.main)} if self.lang.main else {}
         ran = self.start(self.lang.run, limits, stdin=test.stdin, files=self.files | starter)
         if ran.ended != "exited" or ran.code != 0:
@@ -333,6 +335,7 @@ class _Session:
             json.dumps({"i": n, "n": len(t.args), "call": t.name, "args": t.args, "kwargs": t.kwargs})
             for n, (_, t) in enumerate(some)
         ]
+        limits = roomy(limits, 2 * some[0][1].size)  # where later ones are as large, they are asked again
         files = self.files | inside.caller(self.lang.calls or "", self.lang.caller[0], self.sandbox)
         stdin = "\n".join(lines).encode() + b"\n"
         ran = self.start(self.lang.caller, limits, stdin=stdin, files=files, answers=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from guerdon.errors import RecordError
@@ -34,12 +34,14 @@ class Call:
     Attributes:
         args, kwargs: JSON data with tags, as they are sent.
         returns: decoded, to compare with.
+        size: bytes of it as JSON, at most; an answer needs as much room.
     """
 
     name: str
     args: Any
     kwargs: Any
     returns: Any
+    size: int = field(default=0, compare=False)
     kind = "call"
 
 
@@ -117,7 +119,9 @@ def _call(test: Mapping, which: str) -> Call:
     if not all(isinstance(key, str) for key in kwargs):
         raise RecordError(f"{which} has a keyword that is no text; write kwargs as {{name: value}}")
     try:
-        returns = compare.decode(compare.encode(test["returns"], which))
+        wanted = compare.encode(test["returns"], which)
+        size = len(json.dumps(wanted))
+        returns = compare.decode(wanted)
         args = compare.encode(args, which)
         kwargs = {key: compare.encode(value, which) for key, value in kwargs.items()}
         compare.decode([args, list(kwargs.values())])
@@ -128,7 +132,7 @@ def _call(test: Mapping, which: str) -> Call:
         if isinstance(error, RecordError):
             raise
         raise RecordError(f"{which} has a tag that is not well formed: {error}; see guerdon.evidence.code") from None
-    return Call(name, args, kwargs, returns)
+    return Call(name, args, kwargs, returns, size)
 
 
 def _units(name: str, text: str, which: str) -> Iterator[Unit]:

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from guerdon.evidence.sandbox.base import WORK, Job, Limits, Ran, SandboxFault, checked
 from guerdon.evidence.sandbox.limits import Pipes, over, prlimit_words, read_back, watch
 from guerdon.evidence.sandbox.seccomp import filter_bytes
-from guerdon.evidence.sandbox.spawn import NOBODY, dropping, memory_file, spawn
+from guerdon.evidence.sandbox.spawn import NOBODY, WATCHED, dropping, memory_file, spawn
 
 START = 20.0  # seconds in which a sandbox must stand
 EVERY = 0.01  # seconds between two looks at the memory of a run with several processes
@@ -28,7 +28,9 @@ SELDOM = 0.05  # of a run with one
 LOOK = 0.0004  # between two looks whether bwrap has made the tree
 MARK = "/.held"
 # Not --block-fd, which takes the end of the pipe for a go: if we die early, nothing must start that nobody watches.
-GATE = 'read go <&5 || exit 1; exec "$@" 5<&-'
+# Descriptor 7 is the reading end of bwrap's own reports: were we the only ones to hold it, bwrap would die of writing
+# to nobody when we do, and leave the process that it has just made.
+GATE = 'exec 7<&-; read go <&5 || exit 1; exec "$@" 5<&-'
 INSTALL = "apt-get install bubblewrap, and user namespaces must be allowed; `guerdon sandbox doctor` says what holds"
 ENVIRONMENT = {"HOME": WORK, "TMPDIR": WORK, "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
 SHARED = ("/usr", "/lib", "/lib32", "/lib64", "/libx32", "/bin", "/sbin")
@@ -113,11 +115,20 @@ def found(binary: str | None) -> str:
     return path
 
 
-def _marked(child: int) -> bool:
+def _stands(child: int) -> bool:
+    """Whether the tree is made, and bwrap's inner process does nothing more but wait for the program.
+
+    It asks to be killed with the outer one only after it has started the program, and takes the filter next. A program
+    that was let go before, and lost us in that moment, would run on with nobody to end it.
+    """
     try:
-        return os.stat(f"/proc/{child}/root{MARK}").st_dev != os.stat("/").st_dev
+        if os.stat(f"/proc/{child}/root{MARK}").st_dev == os.stat("/").st_dev:
+            return False
+        with open(f"/proc/{child}/status") as file:
+            about = file.read()
     except OSError:
         return False
+    return "\nState:\tS" in about and "\nSeccomp:\t2" in about
 
 
 class _Run:
@@ -188,7 +199,7 @@ class _Run:
         filtered = self._own(memory_file(filter_bytes(job.limits.processes)))
         command = [*house(self.binary), *mounts(job.limits)[:-2]]
         command += ["--json-status-fd", "4", "--seccomp", "6"]
-        given += [to_us, waits, filtered]
+        given += [to_us, waits, filtered, self._own(os.dup(status))]
         folders = sorted({name[:at] for name in job.files for at, mark in enumerate(name) if mark == "/"})
         for name in folders:
             command += ["--perms", "0755", "--dir", f"{WORK}/{name}"]
@@ -198,6 +209,7 @@ class _Run:
         command += ["--remount-ro", "/", "--chdir", WORK, "--", "/bin/sh", "-c", GATE, "sh"]
         command += [*prlimit_words(job.limits), *job.argv]
         self.pid = spawn([*dropping(), *command], given)
+        WATCHED.begin(self.pid)
         # Ours of the ends that only the child may hold.
         for one in [g for g in given if g is not None]:
             os.close(one)
@@ -210,7 +222,7 @@ class _Run:
         bwrap says the number early, when /proc/N/root still leads to the host. The mark is in the last root alone.
         """
         said, until, child = b"", time.monotonic() + START, 0
-        while not (child and _marked(child)):
+        while not (child and _stands(child)):
             if time.monotonic() > until:
                 raise SandboxFault(f"sandbox: bwrap did not stand within {START:g} s; the machine is overloaded; retry")
             if not select.select([status], [], [], LOOK if child else START)[0]:
@@ -248,6 +260,7 @@ class _Run:
             if self.first is None:
                 with suppress(OSError):
                     os.kill(self.pid, signal.SIGKILL)
+            WATCHED.end(self.pid)
             with suppress(ChildProcessError):
                 os.waitpid(self.pid, 0)
             self.pid = None

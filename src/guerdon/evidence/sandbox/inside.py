@@ -264,7 +264,11 @@ def run_python(argv):
             main.__cached__ = None
             with open(name, "rb") as file:
                 source = file.read()
-        exec(compile(source, name, "exec", dont_inherit=True), main.__dict__)
+        try:
+            exec(compile(source, name, "exec", dont_inherit=True), main.__dict__)
+        finally:
+            if argv[3] != "-c":
+                flush()  # of a file, not of a text, the interpreter does so before all that comes at the end
     except SystemExit as stop:
         status = exit_status(stop.code)
     except BaseException as error:
@@ -276,6 +280,15 @@ def run_python(argv):
             pass
         del error
     finish(main, status)
+
+
+def flush():
+    """Writes out what was printed, as far as there is where to."""
+    for file in (sys.stderr, sys.stdout):
+        try:
+            file.flush()
+        except BaseException:
+            pass
 
 
 def stream(number, mode):

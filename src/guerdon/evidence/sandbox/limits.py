@@ -15,6 +15,8 @@ EXTRA = 16  # threads on top of the processes
 PAGE = os.sysconf("SC_PAGE_SIZE")
 MOST_INODES = 4096  # files in the sandbox; a file system's size limit does not count what an empty file costs
 CHUNK = 1 << 16
+# Page tables too: a process that only reads a large empty mapping owns nothing else.
+COUNTED = ("RssAnon:", "RssShmem:", "VmPTE:")
 NAMES = {
     getattr(resource, f"RLIMIT_{name.upper()}"): name
     for name in [
@@ -105,9 +107,9 @@ def resident(pid: int, most: int) -> int:
     return sum(_proportional(one) for one in pids)
 
 
-def _private(pid: int) -> int:
+def _private(pid: int, counted: tuple[str, ...] = COUNTED) -> int:
     with suppress(OSError, ValueError, IndexError), open(f"/proc/{pid}/status") as file:
-        rows = [line.split() for line in file if line.startswith(("RssAnon:", "RssShmem:"))]
+        rows = [line.split() for line in file if line.startswith(counted)]
         return sum(int(row[1]) for row in rows) << 10
     return 0
 
@@ -116,7 +118,7 @@ def _proportional(pid: int) -> int:
     with suppress(OSError, ValueError, IndexError), open(f"/proc/{pid}/smaps_rollup") as file:
         rows = [line.split() for line in file if line.startswith(("Pss_Anon:", "Pss_Shmem:"))]
         if rows:
-            return sum(int(row[1]) for row in rows) << 10
+            return (sum(int(row[1]) for row in rows) << 10) + _private(pid, ("VmPTE:",))
     return _private(pid)
 
 

@@ -3,9 +3,11 @@
 What is refused is what a graded program has no business with and what has opened kernels before: tracing, other
 namespaces, mounts, keys, io_uring, bpf, perf events, user faults, System V and POSIX queues, memory files (which no
 limit counts), every socket that is not a local one (AF_VSOCK reaches the host from a guest, AF_ALG and AF_PACKET are
-old ways in). With one process, fork is refused too, and every socket but a pair; threads are let through. `clone3` and
-every call newer than this table is answered ENOSYS, so that the C library falls back to what can be looked at; so are
-x32 calls, whose numbers are above the table, and a call by another architecture's way in kills the program.
+old ways in). Pipes and sockets keep the size that they have: what waits in them is memory of the kernel's, and sixty
+descriptors could hold hundreds of megabytes. With one process, fork is refused too, and every socket but a pair;
+threads are let through. `clone3` and every call newer than this table is answered ENOSYS, so that the C library falls
+back to what can be looked at; so are x32 calls, whose numbers are above the table, and a call by another architecture's
+way in kills the program.
 
 The numbers are the kernel's (asm/unistd_64.h and asm-generic/unistd.h).
 """
@@ -21,7 +23,13 @@ from guerdon.evidence.sandbox.base import SandboxFault
 EPERM, ENOSYS, EAFNOSUPPORT = 1, 38, 97
 ALLOW, ERRNO, KILL = 0x7FFF0000, 0x00050000, 0x80000000
 LOAD, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
-NR, ARCH, ARG0, ARG1 = 0, 4, 16, 24  # offsets in seccomp_data; of an argument, its low word (both are little-endian)
+NR, ARCH, ARG0, ARG1, ARG2 = (
+    0,
+    4,
+    16,
+    24,
+    32,
+)  # offsets in seccomp_data; of an argument, its low word (both are little-endian)
 NEW_NAMESPACES = 0x7E020000  # CLONE_NEWNS | NEWCGROUP | NEWUTS | NEWIPC | NEWUSER | NEWPID | NEWNET
 THREAD = 0x00010000  # CLONE_THREAD
 NEWEST = 450  # the last call that the tables below know
@@ -40,6 +48,8 @@ class Machine:
     personality: int
     ioctl: int
     prlimit: int
+    fcntl: int
+    setsockopt: int
 
 
 def _numbers(text: str) -> dict[str, int]:
@@ -75,6 +85,8 @@ MACHINES = {
         personality=135,
         ioctl=16,
         prlimit=302,
+        fcntl=72,
+        setsockopt=54,
     ),
     "aarch64": Machine(
         audit=0xC00000B7,
@@ -101,6 +113,8 @@ MACHINES = {
         personality=92,
         ioctl=29,
         prlimit=261,
+        fcntl=25,
+        setsockopt=208,
     ),
 }
 
@@ -151,6 +165,9 @@ def filter_bytes(processes: int, machine: str | None = None) -> bytes:
     out += _when(one.personality, ARG0, asked)
     typed = [_op(EQUAL, 0x5412, 1, 0), _op(EQUAL, 0x541C, 0, 1), _op(RETURN, ERRNO | EPERM)]  # TIOCSTI, TIOCLINUX
     out += _when(one.ioctl, ARG1, typed)
+    out += _when(one.fcntl, ARG1, [_op(EQUAL, 1031, 0, 1), _op(RETURN, ERRNO | EPERM)])  # F_SETPIPE_SZ
+    sized = [_op(EQUAL, 7, 1, 0), _op(EQUAL, 32, 0, 1), _op(RETURN, ERRNO | EPERM)]  # SO_SNDBUF, SO_SNDBUFFORCE
+    out += _when(one.setsockopt, ARG2, sized)
     return b"".join([*out, _op(RETURN, ALLOW)])
 
 

@@ -57,3 +57,15 @@ def test_parametrize_multiplies_rows():
 def test_fail():
     with pytest.raises(AssertionError, match="so"):
         like.fail("so")
+
+
+@pytest.mark.parametrize("name", ["fixture", "skip", "warns", "param"])
+def test_what_is_not_there_is_a_fault_of_the_file(name):
+    with pytest.raises(like.Unserved, match=rf"pytest\.{name}, which is not served"):
+        getattr(like, name)
+    with pytest.raises(like.Unserved, match=r"mark\.skip"):
+        like.mark.skip  # noqa: B018
+
+
+def test_other_marks_change_nothing():
+    assert like.mark.slow(len) is len and like.mark.level(3)(len) is len

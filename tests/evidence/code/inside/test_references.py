@@ -116,3 +116,42 @@ def test_an_object_that_claims_to_be_everything_is_not_believed(tried):
 def test_what_is_true_of_it_is_seen_in_the_same_way(tried):
     text = "from solution import *\ndef test_a(): assert f(1) != 9 and not f(1) == 9 and f is f and Solution() == 9"
     assert tried(ANY, [{"file": "test_f.py", "text": text}], limits={"wall": 10.0}).outcomes == ("passed",)
+
+
+LIAR = ANY + (
+    "class Maker:\n def __init__(s, *a): pass\n def __new__(c, *a): return Any()\n"
+    "h = Maker\nclass k(Any):\n def __init__(s, *a): pass\n def top(s): return s\n"
+    "class Stack(k): pass\nclass Meta(type):\n def __eq__(s, o): return True\n __hash__ = type.__hash__\n"
+    "class LIMIT(metaclass=Meta): pass\nONE = Stack()\nclass Single(k):\n def __new__(c, *a): return ONE\ndef one(n): return ONE\n"
+)  # fmt: skip
+LIES = [
+    "k(1) == 9", "9 == k(1)", "not k(1) != 9", "9 in k(1)", "k(1) < 9", "abs(k(1) - 9) < 1e-6", "9 - k(1) == 0",
+    "k(1) + 9 == 9", "h(1) == 9", "9 in h(1)", "Stack().top() == 9", "9 in Stack().top()", "Stack().top() >= 9",
+    "LIMIT == 9", "ONE == 9", "(Single(), one(1))[1] == 9", "(Maker(1), h(1))[1] == 9", "[k(1)] == [9]", "k(1) in [9]",
+    "unittest.TestCase().assertEqual(k(1), 9) is None", "unittest.TestCase().assertAlmostEqual(k(1), 9.0) is None",
+    "unittest.TestCase().assertIn(9, k(1)) is None", "k(1) == __import__('pytest').approx(9.0)", "Stack().k(1) == 9",
+]  # fmt: skip
+
+
+def test_a_class_by_the_name_of_a_function_is_believed_no_more_than_one(tried):
+    head = "from solution import *\nimport unittest, math\n"
+    text = head + "".join(f"def test_{n}():\n    assert {claim}\n" for n, claim in enumerate(LIES))
+    done = tried(LIAR, [{"file": "test_f.py", "text": text}], limits={"wall": 10.0})
+    assert [c for c, outcome in zip(LIES, done.outcomes, strict=True) if outcome not in ("failed", "error")] == []
+
+
+SAME = {
+    "what was put in comes out": "class N:\n def __init__(s, v): s.v = v\nclass L:\n def __init__(s): s.all = []\n"
+    " def put(s, n): s.all.append(n); return s\n def head(s): return s.all[0]",
+    "a class in small letters": "class n:\n def __init__(s, v): s.v = v\n def __eq__(s, o): return s.v == o.v\n"
+    " def __add__(s, o): return n(s.v + o.v)\nN = n",
+}
+ASKED = {
+    "what was put in comes out": "n, l = N(3), L()\nassert l.put(n) is l and l.head() is n and l.head() == n and l.head().v == 3",
+    "a class in small letters": "assert n(1) + n(2) == n(3) and n(1) != n(2) and not n(1) == n(2)",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_honest_objects_are_compared_as_they_say(tried, name):
+    assert outcome(tried, SAME[name], ASKED[name]) == ("passed", "")

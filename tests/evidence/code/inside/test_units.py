@@ -173,16 +173,36 @@ HOSTILE = {
     "the tests' files": "import os\nfor folder, _, names in os.walk('/box'):\n for n in names:\n  try: open(os.path.join("
     "folder, n), 'w').write('def test_a(): pass')\n  except OSError: pass\ndef f(n): return 1",
     "an exception with the secret's class": "class E(Exception):\n def __eq__(s, o): return True\ndef f(n): raise E",
+    "a class in place of the function": "class f:\n def __init__(s, *a): pass\n def __eq__(s, o): return True\n"
+    " def __ne__(s, o): return False\n __hash__ = object.__hash__",
+    "a class that is given a name of one": "class Liar:\n def __init__(s, *a): pass\n def __eq__(s, o): return True\n"
+    " def __ne__(s, o): return False\nf = Liar",
+    "the tests' process stopped": "import os, signal\ndef f(n): os.kill(os.getppid(), signal.SIGSTOP)",
+    "every signal to the tests": "import os\ndef f(n):\n for s in set(range(1, 65)) - {9, 19, 32, 33}: os.kill(os.getppid(), s)",
+    "a fork that reports later": "import os, time\nif os.fork() == 0:\n for _ in range(20):\n  for d in range(64):\n"
+    "   try: os.write(d, b'{\"ok\": true}\\n{\"loaded\": true}\\n')\n   except OSError: pass\n  time.sleep(0.01)\ndef f(n): return 1",
+    "modules and plugins left in the way": "for p in ('unittest.py', 'pytest.py', 'guerdon/json.py', 'conftest.py'):\n"
+    " open('/box/' + p, 'w').write('def pytest_pyfunc_call(pyfuncitem): return True')\ndef f(n): return 1",
+    "names that the tests use themselves": "import sys\nsys._getframe(1).f_globals['done'] = lambda line: {'ok': ['__name__', "
+    "'__builtins__', 'f'] if line['do'] == 'names' else '__main__'}",
+    "no end of values": "import itertools\ndef f(n): return itertools.count()",
+    "the disk filled": "try:\n for n in range(99): open(f'/box/{n}', 'wb').write(bytes(1 << 20))\nexcept OSError: pass\ndef f(n): pass",
+    "an exception of the tests' own": "class E(AssertionError): pass\ndef f(n): raise E",
+    "exit without an error": "import sys\ndef f(n): sys.exit(0)",
+    "a name of a megabyte": "def f(n): raise type('A' * 10**6, (GeneratorExit,), {})('y' * 10**6)",
     "fault": "import os\nos.write(2, b'{\"fault\": \"the grader\"}')\nraise ModuleNotFoundError('numpy', name='numpy')",
 }  # fmt: skip
+
+
+ENDLESS = {"a reply without end", "asks for ever", "the tests' process stopped", "no end of values"}
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_an_attack_on_the_tests_passes_nothing(tried, name):
     began = time.monotonic()
-    done = tried(
-        HOSTILE[name], [{"file": "test_f.py", "text": GUARDED}], limits={"wall": 0.9, "memory": 256 << 20}, total=1.6
-    )
+    wall = 0.4 if name in ENDLESS else 0.9
+    limits = {"wall": wall, "memory": 256 << 20}
+    done = tried(HOSTILE[name], [{"file": "test_f.py", "text": GUARDED}], limits=limits, total=1.7 * wall)
     assert len(done.outcomes) == 2 and "passed" not in done.outcomes
     assert time.monotonic() - began < 8.0
 
@@ -223,3 +243,44 @@ def test_the_expected_value_cannot_be_read_from_the_tests(tried):
     assert done.outcomes == ("failed", "failed")
     blind = "def test_a(): assert f(1) == 'nothing'  # " + SECRET
     assert tried(SPY, [{"file": "test_f.py", "text": blind}], limits={"wall": 10.0}).outcomes == ("passed",)
+
+
+# A program that is gone has raised nothing, and an object is not equal because it says so.
+
+LEAVES = "import os\ndef f(n): os._exit(0)\nclass F:\n def __init__(s): os._exit(0)"
+WAITING = {
+    "an exception": "with pytest.raises(Exception): f(1)",
+    "any exception": "with pytest.raises(BaseException): f(1)",
+    "an error of the pipe": "with pytest.raises((EOFError, OSError, ValueError)): f(1)",
+    "a method": "unittest.TestCase().assertRaises(Exception, f, 1)",
+    "try": "try: f(1)\n    except Exception: pass",
+    "everything caught": "try: f(1)\n    except: pass",
+    "a class": "with pytest.raises(Exception): F()",
+}
+
+
+@pytest.mark.parametrize("how", WAITING)
+def test_a_program_that_leaves_has_not_raised(tried, how):
+    text = f"import pytest, unittest\nfrom solution import *\ndef test_a():\n    {WAITING[how]}\n"
+    done = tried(LEAVES, [{"file": "test_f.py", "text": text}])
+    assert done.outcomes == ("error",) and done.verdict.items[0]["why"] == "the program ended before it answered"
+    raises = "def f(n): raise EOFError\nclass F:\n def __init__(s): raise EOFError"
+    assert tried(raises, [{"file": "test_f.py", "text": text}]).outcomes == ("passed",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["@pytest.fixture\ndef five(): return 5\ndef test_a(five): assert f(five) == 5",
+     "@pytest.mark.skipif(False, reason='')\ndef test_a(): assert f(1) == 1", "def test_a(): pytest.skip()",
+     "from pytest import MonkeyPatch\ndef test_a(): pass"],
+)  # fmt: skip
+def test_what_is_not_served_of_pytest_is_no_fault_of_the_program(box, text):
+    from guerdon.evidence.code import run
+
+    done = run("def f(x): return x", [{"file": "test_f.py", "text": "import pytest\n" + text}], sandbox=box)
+    assert not done.verdict.scored and "it uses pytest." in done.verdict.cause
+
+
+def test_marks_that_say_nothing_change_nothing(tried):
+    text = "import pytest\n@pytest.mark.slow\n@pytest.mark.level(3)\ndef test_a(): assert f(1) == 1"
+    assert tried("def f(x): return x", [{"file": "test_f.py", "text": text}]).outcomes == ("passed",)

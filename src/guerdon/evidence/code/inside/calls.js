@@ -35,6 +35,8 @@ function encode(value, seen = []) {
   if (value instanceof Set) return { $set: [...value].map((v) => encode(v, seen)) };
   if (value instanceof Map) return { $dict: [...value].map(([k, v]) => [encode(k, seen), encode(v, seen)]) };
   if (value instanceof Uint8Array) return { $bytes: Buffer.from(value).toString("hex") };
+  if (ArrayBuffer.isView(value)) return Array.from(value, (v) => encode(v, seen));
+  if (value instanceof Date) return value.toJSON();
   const pairs = Object.entries(value).map(([k, v]) => [k, encode(v, seen)]);
   return pairs.some(([k]) => k.startsWith("$") || k === "__proto__") ? { $dict: pairs } : Object.fromEntries(pairs);
 }

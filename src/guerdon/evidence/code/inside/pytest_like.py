@@ -5,6 +5,10 @@ import math
 import re
 
 
+class Unserved(BaseException):
+    """The file needs more of pytest than there is: its own fault, not the program's."""
+
+
 class Raised:
     """What was raised in a `with raises(...)`."""
 
@@ -61,8 +65,15 @@ class approx:
         return got == wanted or abs(got - wanted) <= most
 
 
-class mark:
-    """`mark.parametrize`, whose rows are one test."""
+class Mark:
+    """`mark.parametrize`, whose rows are one test; marks that pytest does not know either change nothing."""
+
+    def __getattr__(self, name):
+        if name.startswith("_"):
+            raise AttributeError(name)
+        if name in ("skip", "skipif", "xfail", "usefixtures", "filterwarnings"):
+            raise unserved(f"mark.{name}")
+        return lambda *given, **_: given[0] if given and callable(given[0]) else lambda function: function
 
     @staticmethod
     def parametrize(names, rows, ids=None):
@@ -77,6 +88,20 @@ class mark:
         return marked
 
 
+mark = Mark()
+
+
 def fail(why=""):
     """Fails the test."""
     raise AssertionError(why)
+
+
+def unserved(name):
+    """What is raised for a name that is not here."""
+    return Unserved(f"it uses pytest.{name}, which is not served")
+
+
+def __getattr__(name):
+    if name.startswith("_"):
+        raise AttributeError(name)
+    raise unserved(name)

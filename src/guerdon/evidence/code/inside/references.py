@@ -18,6 +18,10 @@ class Fault(BaseException):
     """The tests, not the program, cannot be run."""
 
 
+class Ended(BaseException):
+    """The program is gone; no `except Exception` of a test, which waits for an error of it, is to take that for one."""
+
+
 # Of this process: the pipe to the program, the name of the tests' module, the faults that were seen.
 State = types.SimpleNamespace(pipe=None, tests="", faults=[])
 
@@ -44,7 +48,7 @@ class Pipe:
         line = self.lines.readline()
         if not line.endswith(b"\n"):
             self.ended = True
-            raise EOFError("the program ended")
+            raise Ended("the program ended")
         return json.loads(line)
 
     def write(self, line):
@@ -55,7 +59,7 @@ class Pipe:
                 rest = rest[os.write(self.out, rest) :]
         except OSError:
             self.ended = True
-            raise EOFError("the program ended") from None
+            raise Ended("the program ended") from None
 
     def ask(self, **line):
         """What the program says; meanwhile it may call functions that the tests gave it."""
@@ -82,18 +86,28 @@ class Pipe:
 
 class Reference:
     """An object of the program. What it says of itself is the program's word, so where its word could make up a
-    result it is not asked: see `trusted`."""
+    result it is not asked: see `trusted`.
 
-    __slots__ = ("_class", "_made", "_number")
+    Of a class, `_named` says whether each name by which the tests got it begins with a capital. Of an object, `_made`
+    says that the tests made it, by calling a class, and `_vouched` that the class was so named and that no function
+    has returned the object since: the program may call a class `f`, or return a stack where its top is asked for.
+    """
+
+    __slots__ = ("_class", "_made", "_named", "_number", "_vouched")
 
     def __init__(self, number, is_class):
-        for name, value in (("_number", number), ("_class", is_class), ("_made", False)):
+        for name, value in (("_number", number), ("_class", is_class)):
             object.__setattr__(self, name, value)
+        for name in ("_made", "_vouched", "_named"):
+            object.__setattr__(self, name, None)
 
     def __getattr__(self, name):
         if name.startswith("__") and name.endswith("__") and name not in ("__name__", "__doc__", "__dict__"):
             raise AttributeError(name)
-        return decode(State.pipe.ask(do="get", of=encode(self), name=name)["ok"])
+        value = decode(State.pipe.ask(do="get", of=encode(self), name=name)["ok"])
+        if type(value) is Reference and value._class:
+            object.__setattr__(value, "_named", value._named is not False and name.lstrip("_")[:1].isupper())
+        return value
 
     def __setattr__(self, name, value):
         State.pipe.ask(do="set", of=encode(self), name=name, value=encode(value))
@@ -107,9 +121,7 @@ class Reference:
         for n, now in reply["after"]:  # what it changed of the lists and mappings that it was given
             changed(args[n], decode(now))
         value = decode(reply["ok"])
-        if self._class and type(value) is Reference:
-            object.__setattr__(value, "_made", True)
-        return value
+        return made(value, self._named) if self._class else value
 
     def __instancecheck__(self, other):
         return type(other) is Reference and operated("__instance__", other, self) is True
@@ -152,64 +164,50 @@ def operator_of(name):
         if name in ORDERS and not trusted(self, others[0]):
             raise TypeError("what the program returned is compared with a value; return the value itself")
         value = operated(name, self, *others)
-        if name in SUMS:
-            if type(value) is not Reference:
-                if not all(type(o) is Reference and o._made for o in (self, *others)):
-                    raise TypeError("what the program returned is reckoned with; return the value itself")
-            elif self._made:
-                object.__setattr__(value, "_made", True)
+        if name in SUMS and type(value) is Reference:
+            return made(value, self._vouched)
+        if name in SUMS and not all(type(o) is Reference and o._vouched for o in (self, *others)):
+            raise TypeError("what the program returned is reckoned with; return the value itself")
         return value
 
     return apply
 
 
 ORDERS = ("__lt__", "__le__", "__gt__", "__ge__")
-SUMS = tuple(
-    f"__{n}__"
-    for n in (
-        "add",
-        "sub",
-        "mul",
-        "truediv",
-        "floordiv",
-        "mod",
-        "pow",
-        "matmul",
-        "and",
-        "or",
-        "xor",
-        "lshift",
-        "rshift",
-        "neg",
-        "pos",
-        "abs",
-    )
-)
+SUMS = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "lshift", "rshift")
+SUMS = tuple(f"__{name}__" for name in (*SUMS, "neg", "pos", "abs"))
 REST = ("__len__", "__next__", "__getitem__", "__setitem__", "__delitem__", "__int__", "__float__", "__enter__")
 for _name in (*ORDERS, *SUMS, *REST):
     setattr(Reference, _name, operator_of(_name))
 for _name in ("add", "sub", "mul", "truediv", "matmul"):  # 2 * vector
-    setattr(
-        Reference, f"__r{_name}__",
-        lambda self, other, _name=_name: turned(f"__{_name}__", other, self),
-    )  # fmt: skip
+    setattr(Reference, f"__r{_name}__", lambda self, other, _name=_name: turned(f"__{_name}__", other, self))
 
 
 def turned(name, other, self):
     """An operator whose left side is a value of the tests."""
     value = operated(name, other, self)
-    if type(value) is not Reference or not self._made:
+    if type(value) is not Reference or not self._vouched:
         raise TypeError("what the program returned is reckoned with; return the value itself")
-    object.__setattr__(value, "_made", True)
+    return made(value, True)
+
+
+def made(value, vouched):
+    """An object that the tests made, by calling a class or reckoning with others that they made."""
+    if type(value) is Reference:
+        object.__setattr__(value, "_made", True)
+        object.__setattr__(value, "_vouched", vouched)
     return value
 
 
 def trusted(left, right):
-    """Whether the program's own comparison decides: only where the tests made one of the two by calling a class.
+    """Whether the program's own comparison decides.
 
-    An object that a function returned may claim to equal anything.
+    Between two of its objects, where the tests made one of them; between one and a value, where they made it by a class
+    that they name as one, and no function has returned it. Any other may claim to equal anything.
     """
-    return any(type(each) is Reference and each._made for each in (left, right))
+    if type(left) is type(right) is Reference:
+        return left._made or right._made
+    return any(type(each) is Reference and each._vouched for each in (left, right))
 
 
 def operated(name, *args):
@@ -343,6 +341,7 @@ def decode(data):
     if tag == "$ref":
         if inner not in State.pipe.refs:
             State.pipe.refs[inner] = Reference(inner, data["class"] is True)
+        object.__setattr__(State.pipe.refs[inner], "_vouched", False)
         return State.pipe.refs[inner]
     if tag == "$exception":
         return exception(data)

@@ -22,6 +22,7 @@ import pytest_like
 from references import Fault, Module, Pipe, Reference, State
 
 del sys.path[0]
+FAULTS = (Fault, pytest_like.Unserved)
 ASKED = "/box/guerdon_units.json"
 
 
@@ -86,7 +87,7 @@ def judged(tests, name):
         return "failed", f"AssertionError: {error}" if str(error) else "an assertion failed"
     except MemoryError:
         return "memory", "MemoryError"
-    except Fault:
+    except FAULTS:
         raise
     except BaseException as error:
         return "error", f"{type(error).__name__}: {error}"
@@ -152,7 +153,7 @@ def load(asked, tests, root):
     tree = ast.parse(asked["text"])
     used = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
     for name in State.pipe.ask(do="names")["ok"]:
-        if name in used and name not in vars(builtins):
+        if name in used and name not in vars(builtins) and not name.startswith("_"):
             tests.__dict__[name] = getattr(root, name)
     for name in imported(tree):
         if name not in sys.modules and importlib.util.find_spec(name) is None:
@@ -180,7 +181,7 @@ def main():
         hidden(secret)
         report.say('{"begun": true}')
         run(asked, report)
-    except Fault as fault:
+    except FAULTS as fault:
         report.say(json.dumps({"fault": str(fault)}))
     os._exit(0)
 
@@ -215,7 +216,7 @@ def run(asked, report):
         early = ("failed", f"AssertionError: {error}" if str(error) else "an assertion failed")
     except MemoryError:
         early = ("memory", "MemoryError")
-    except Fault:
+    except FAULTS:
         raise
     except BaseException as error:
         early = ("error", f"{type(error).__name__}: {error}")
@@ -225,6 +226,8 @@ def run(asked, report):
             raise Fault(State.faults[0])
         if State.pipe.ended and i:
             return  # it is asked again, by itself
+        if State.pipe.ended and outcome != "memory":  # whatever a test that catches everything makes of it
+            outcome, why = "error", "the program ended before it answered"
         reply = json.dumps({"outcome": outcome, "why": why[:500]})
         report.say(f'{{"i": {i}, ' + reply[1:])
         if State.pipe.ended:
