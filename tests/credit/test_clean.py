@@ -139,7 +139,7 @@ def test_rescaling_written_slowly(batch, over):
     assert rescaled(PLAIN, over)(batch).values == pytest.approx(factor * plain.values)
 
 
-@given(ragged_batches(), st.floats(0.25, 4))
+@given(ragged_batches(), st.sampled_from([0.25, 0.5, 2.0, 4.0]))  # units that round nothing: spreads tie
 def test_what_is_kept_does_not_hang_on_the_unit(batch, unit):
     keep, other = top_share(group_std(OUTCOME), 0.5), top_share(group_std(unit * OUTCOME), 0.5)
     assert keep(batch).tolist() == other(batch).tolist()

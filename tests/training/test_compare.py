@@ -108,7 +108,7 @@ def gone(pid):
 
 
 def command(folder, *more):
-    asked = ["--recipes", "grpo,milestones", "--seeds", 2, "--iterations", 3, "--at-once", 1, "--out", folder]
+    asked = ["--recipes", "grpo,milestones", "--seeds", 1, "--iterations", 3, "--at-once", 1, "--out", folder]
     return ["compare", *asked, *WORLD, *SMALL, *more]
 
 
@@ -135,12 +135,12 @@ def test_killed_and_repeated_it_keeps_what_is_finished_and_does_what_is_left(tmp
     assert {p: p.stat().st_mtime_ns for p in first.rglob("*") if p.is_file()} == kept, "a finished run was touched"
     rows = json.loads(said.out)
     assert [(r["method"], r["role"], r["seeds"], r["finished"]) for r in rows] == [
-        ("grpo", "baseline", 2, 2), ("milestones", "method", 2, 2),
+        ("grpo", "baseline", 1, 1), ("milestones", "method", 1, 1),
     ]  # fmt: skip
-    for job in jobs(folder, ["grpo", "milestones"], [0, 1]):
+    for job in jobs(folder, ["grpo", "milestones"], [0]):
         lines = store.read_metrics(job.folder / "metrics.jsonl")
         assert [line["iteration"] for line in lines] == [1, 2, 3]
-    assert "milestones seed 1: done" in said.err and "grpo seed 0" not in said.err
+    assert "milestones seed 0: done" in said.err and "grpo seed 0" not in said.err
     assert (folder / "report.html").exists()
 
 
