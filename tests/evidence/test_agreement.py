@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guerdon.batch import Batch, Column
-from guerdon.errors import ShapeError
-from guerdon.evidence import observe
+from guerdon.errors import RecordError, ShapeError
+from guerdon.evidence import maths, observe
 from guerdon.evidence.agreement import (
     cross_agreement,
     disagreement,
@@ -137,6 +137,21 @@ def test_groups_vote_by_themselves_and_a_lone_play_agrees_with_itself():
 def test_what_is_equal_is_said_by_the_canon():
     said = ["The answer is A", "(a)", "Answer: B", "dunno"]
     assert observe(batch(said), [majority(canon=letter_in)])["majority"].tolist() == [1.0, 1.0, 0.0, 0.0]
+
+
+def test_answers_of_maths_vote_by_their_canon():
+    said = [r"so \boxed{\frac12}", "#### 0.5", "The answer is 2.", "<think>5"]
+    seen = observe(batch(said), [majority(canon=maths.canon)])
+    assert seen["majority"].tolist() == [1.0, 1.0, 0.0, 0.0]
+    assert seen["majority/share"].tolist()[0] == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize("canon", [maths.extract, float, lambda text: ["5"]])
+def test_a_canon_that_returns_no_text_is_told(canon):
+    with pytest.raises(RecordError, match=r"majority: canon returned .*; a text is needed, or None"):
+        majority(canon=canon).observe(batch(["5", "5"]))
+    told = observe(batch(["5", "5"]), [majority(canon=canon)])["majority/cause"].tolist()
+    assert "maths.canon" in told[0]
 
 
 def test_weights_decide_and_a_missing_one_does_not_vote():

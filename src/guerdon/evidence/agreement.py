@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from guerdon import segments
 from guerdon.batch import Batch, Column, Level
-from guerdon.errors import LevelError, ShapeError
+from guerdon.errors import LevelError, RecordError, ShapeError
 from guerdon.evidence.grading import rows_of
 from guerdon.evidence.match import normalise
 from guerdon.evidence.observer import Cost, Reading
@@ -102,7 +102,12 @@ def _ballots(batch: Batch, column: str, canon: Canon, who: str) -> _Ballots:
     for i in np.flatnonzero(there).tolist():
         said = rows[i][0]
         if said not in known:
-            known[said] = canon(said if isinstance(said, str) else str(said))
+            known[said] = found = canon(said if isinstance(said, str) else str(said))
+            if not (found is None or isinstance(found, str)):
+                raise RecordError(
+                    f"{who}: canon returned {type(found).__name__} {str(found)[:60]!r}; a text is needed, or None "
+                    "for no answer; return the text alone, for maths by guerdon.evidence.maths.canon"
+                )
         if known[said] is not None:
             answer[i] = ids.setdefault(known[said], len(ids))
     return _Ballots(answer, there, cause)
@@ -177,25 +182,26 @@ def majority(
     """An observer: 1 where the play's answer is its group's most frequent one, else 0.
 
     Args:
-        canon: of a text what it is compared by, None where it is no answer: `canonical`, an extraction of the final
-            answer of maths, `letter_in`.
+        canon: of a text the text to compare it by, None for no answer: `canonical`, `letter_in`,
+            `guerdon.evidence.maths.canon`. Whatever else it returns is a RecordError.
         tie: what a member of a tie at the top is worth; None leaves it unscored. Below the top is 0 in any case.
         column: of texts, the last of a play where it is a step column.
 
-    Facts: `share` (of the votes, that its answer has), `leaders` (answers with the most votes: above 1 is a tie).
-
-    An answer that is none casts no vote and scores 0: the play had its say. A play that failed or was not recorded
-    does not vote and is unscored. "Most frequent" needs no half of the votes; ask `share` for that. A lone play agrees
-    with itself.
+    Facts: `share` (of the votes, that its answer has), `leaders` (answers with the most votes: above 1 is a tie). An
+    answer that is none casts no vote and scores 0: the play had its say. A play that failed or was not recorded does
+    not vote and is unscored. "Most frequent" needs no half of the votes: see `share`. A lone play agrees with itself.
 
     Elsewhere: released code breaks ties by who came first, so the label depends on the order of sampling.
 
     Example:
         >>> said = ["4", "4.", "5", "?"]
         >>> batch = Batch.from_steps(group=[0] * 4, trajectory=[0, 1, 2, 3], reward=[0.0] * 4, action=said)
-        >>> seen = majority().observe(batch)
-        >>> seen["majority"].values, seen["majority/share"].values.round(3)
-        (array([1., 1., 0., 0.]), array([0.667, 0.667, 0.333, 0.   ]))
+        >>> majority().observe(batch)["majority"].values
+        array([1., 1., 0., 0.])
+        >>> from guerdon.evidence.maths import canon
+        >>> batch = batch.with_columns(action=Column.of("step", [r"\\boxed{\\frac12}", "#### 0.5", "1/2", "2"]))
+        >>> majority(canon=canon).observe(batch)["majority"].values
+        array([1., 1., 1., 0.])
     """
     return Agreement(name, _of_top, canon, tie, None, column)
 

@@ -30,3 +30,14 @@ from guerdon.evidence.maths.parse import parse
 )
 def test_amounts(reference, answer, wanted):
     assert equal_amounts(parse(reference), parse(answer)) is wanted
+
+
+def test_a_fraction_of_units_in_italics_beside_a_known_unit():
+    same = [(r"4\frac{m}{s}", "4 m/s"), (r"60\frac{km}{h}", "60 km/h"), (r"-9.8\frac{m}{s^2}", "-9.8 m/s^2")]
+    apart = [(r"4\frac{m}{s}", "4 km/s"), (r"4\frac{m}{s}", "4 m"), (r"60\frac{km}{h}", "60 m/h"),
+             (r"4\frac{m}{s}", "4"), (r"4\frac{a}{b}", "4 m/s"), (r"4\frac{m}{s}", "4 %")]  # fmt: skip
+    for a, b in same:
+        assert equal_amounts(parse(a), parse(b)) is True
+        assert equal_amounts(parse(b), parse(a)) is True
+    for a, b in apart:
+        assert equal_amounts(parse(a), parse(b)) is False

@@ -71,3 +71,10 @@ def test_what_has_no_value_or_too_large_a_one_is_said_so():
     assert flaw(parse(r"\ln 0")) == "has no value"
     assert "too large" in flaw(parse("9^{9^{9}}"))
     assert flaw(parse("x/0")) == flaw(parse(r"\sqrt{-4}")) == flaw(parse("2")) == ""
+
+
+def test_a_very_small_number_is_not_nought():
+    for small in ("e^{-300}", "2^{-1/2}e^{-1000}"):
+        assert equal_values(parse(small), parse("0")) is False
+    assert equal_values(parse(r"\sqrt{8}-2\sqrt{2}"), parse("0")) is True
+    assert equal_values(parse(r"\sin\pi"), parse("0")) is True

@@ -27,6 +27,11 @@ def test_the_last_box_is_found_with_its_braces(text):
         ("The answer is 5. It was easy.", "5", "mark"),
         ("The answer is $3$ or so", "3", "mark"),
         ("<think>\\boxed{1}</think><answer>2</answer>", "2", "tag"),
+        (r"<think>\boxed{5}", "", ""),
+        (r"<think>a</think> 4 <think>\boxed{5}", "", ""),
+        ("<answer>5</answer> <think>", "", ""),
+        (r"so 4 </think> \boxed{5}", "5", "box"),
+        (r"<think>4</think> \boxed{5}", "5", "box"),
         (r"\frac{1}{2}", r"\frac{1}{2}", "whole"),
         ("So there are 12 of them here in all.", "12", "sentence"),
         (r"Hence the area must be $2\pi$.", r"2\pi", "span"),
@@ -56,3 +61,7 @@ def test_the_last_number_only_when_asked():
     text = "we tried 1 and then 2 and then 3 in this order"
     assert extract(text).text == ""
     assert extract(text, last_number=True) == ("3", "last number")
+
+
+def test_a_thought_that_opened_long_ago_is_still_open():
+    assert extract("<think>" + "so " * 100_000 + r"\boxed{5}").text == ""

@@ -71,3 +71,9 @@ def test_mixed_numbers_and_bases():
     assert parse(r"2\frac{1}{2}") == ("n", Fraction(5, 2), None)
     assert parse("1 1/4") == ("n", Fraction(5, 4), None)
     assert parse("52_8") == parse(r"52_{\text{eight}}") == parse("(52)_8") == ("base", "52", "8")
+
+
+def test_a_fraction_after_a_number_is_read_once():
+    assert parse(r"2\frac12") == parse(r"2\frac{1}2") == parse("2 1/2") == ("n", Fraction(5, 2), None)
+    assert parse(r"3\frac{ab}{cd}")[1][1] == parse(r"\frac{ab}{cd}")
+    parse(r"2\frac{" * 18 + "1" + "}{y}" * 18)  # twice at each level would not end

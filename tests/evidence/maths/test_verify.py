@@ -101,6 +101,20 @@ def test_no_wrong_answer_is_paid(pool):
         (r"\frac{1}{2^{98}}", r"\frac{1}{2^{99}}", 0),
         ("1 2 3 4 5 6 7", "7", 0),
         ("5 cm", "5 m", 0),
+        (r"<think>\boxed{5}", "5", 0),
+        (r"2\frac{ab}{c}", r"\frac{2ab}{c}", 1),
+        (r"2\frac{ab}{c}", r"2\frac{b}{c}", 0),
+        (r"\gcd(12, 18)", "6", 1),
+        (r"\text{lcm}(4,6)", "12", 1),
+        (r"2\gcd(4,6)", "4", 1),
+        (r"\gcd(a,b) = 6", "6", 1),
+        ("gcd(4,6)", "24", 0),
+        ("No solution", r"\emptyset", 1),
+        ("none", "no solution", 1),
+        ("none", "0", 0),
+        ("x = 2", "No solution", 0),
+        ("3:45 PM", "15:45", 0),
+        ("C(5,2)", "10", 0),
         ("500 cm", "5 m", 1),
     ],
 )
@@ -155,6 +169,14 @@ def test_whole_numbers_that_python_does_not_write_out(pool):
 def test_rows_with_bad_references_are_named():
     with pytest.raises(RecordError, match="row 1: the reference is empty"):
         check_references(["1", "", r"\sqrt{2}"])
+
+
+def test_a_thought_that_was_not_closed_is_told():
+    assert equal(r"<think>\boxed{5}", "5").facts["why"] == ("no answer was stated: a thought was opened and not closed")
+
+
+def test_references_in_words_are_good():
+    assert [check_reference(text) for text in ("No solution", "none", "twelve", "all reals")] == [""] * 4
 
 
 def test_a_missed_deadline_is_no_score(pool):

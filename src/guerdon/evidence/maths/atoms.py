@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from guerdon.evidence.maths.numerals import number, numeral
+from guerdon.evidence.maths.operators import WORDS
 from guerdon.evidence.maths.tokens import FUNCTIONS, GREEK, Token, Unreadable
 from guerdon.evidence.maths.units import CURRENCY
 
@@ -37,6 +38,8 @@ STARTERS = frozenset(
         "cbrt",
         "angle",
         "triangle",
+        "gcd",
+        "lcm",
     ]
 )
 LINE = ("seq", "(", (("-", ("s", "\\infty")), ("s", "\\infty")), ")")
@@ -44,7 +47,7 @@ LINE = ("seq", "(", (("-", ("s", "\\infty")), ("s", "\\infty")), ")")
 
 def letters_only(word: str) -> bool:
     """Whether a word is a product of letters, not a word."""
-    return len(word) <= 3 and word not in ("and", "or", "not")
+    return len(word) <= 3 and word not in ("and", "or", "not") and word not in WORDS
 
 
 # --- atoms ---
@@ -189,6 +192,8 @@ def command(reader: Reader) -> tuple:
         return ("f", "root", ("seq", "(", (inside, ("n", Fraction(3), None)), ")"))
     if name == "binom":
         return ("f", "binom", ("seq", "(", (argument(reader), argument(reader)), ")"))
+    if name in ("gcd", "lcm"):
+        return divisors(reader, name)
     if name == "sqrt":
         return root(reader)
     if name in ("lfloor", "lceil"):
@@ -212,6 +217,14 @@ def command(reader: Reader) -> tuple:
     if name in ("boxed", "fbox"):
         return argument(reader)
     raise Unreadable(f"\\{name} is not known")
+
+
+def divisors(reader: Reader, name: str) -> tuple:
+    """The greatest common divisor, or the least common multiple, of what stands in brackets."""
+    inside = atom(reader) if reader.op("(") else ("",)
+    if inside[0] != "seq":
+        raise Unreadable(f"{name} without brackets")
+    return ("f", name, inside)
 
 
 def argument(reader: Reader) -> tuple:

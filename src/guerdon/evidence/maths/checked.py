@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from guerdon.errors import MissingExtraError
 from guerdon.evidence.maths.guard import too_large
+from guerdon.evidence.maths.operators import misread
 from guerdon.records import Verdict
 
 WARMING = ("x+1", r"\sum_{k=0}^{n} a_k + \int_0^1 \frac{\sin x}{\sqrt{x}} dx", r"\{1,2\}\cup(0,1]")
@@ -84,10 +85,23 @@ def _read(text: str) -> object | None:
     Its own search through a text is left out: it takes a fraction out of the middle of what it cannot read.
     """
     read, _ = _checker()
+    if misread(text):
+        return None
     try:
-        return read(text.replace("\\$", "").replace("$", ""))
+        found = read(text.replace("\\$", "").replace("$", ""))
+        return None if _vanishes(found) else found
     except Exception:
         return None
+
+
+def _vanishes(found: object) -> bool:
+    """Whether a derivative is in it of what does not name its variable: of y by x, math-verify says nought."""
+    from sympy import Basic, Derivative
+
+    for part in found.atoms(Derivative) if isinstance(found, Basic) else ():
+        if part.expr.free_symbols and not part.expr.free_symbols & set(part.variables):
+            return True
+    return False
 
 
 def _verify(gold: object, said: object) -> bool:

@@ -30,7 +30,7 @@ def same(reference: tuple, answer: tuple, digits: int = 6) -> bool | None:
     """
     if reference == answer and reference[0] not in ("unit", "%"):
         return True if not _odd(reference) else None
-    r, a = _shape(reference), _shape(answer)
+    r, a = shape(reference), shape(answer)
     if _both_hold(reference) or _both_hold(answer):
         found = _lines(reference, answer)
         if found is not None:
@@ -64,7 +64,14 @@ def _odd(tree: tuple) -> bool:
     return tree[0] == "/" and tree[2] == ("n", Fraction(0), None)
 
 
-def _shape(tree: tuple) -> str:
+def shape(tree: tuple) -> str:
+    """Of what kind an answer is: a key of `STRUCTURES`, or "value".
+
+    Example:
+        >>> from guerdon.evidence.maths.parse import parse
+        >>> shape(parse("1, 2")), shape(parse("x = 1")), shape(parse("\\\\pm 1")), shape(parse("1"))
+        ('list', 'rel', 'list', 'value')
+    """
     if tree[0] in ("pm", "group"):
         return "list"
     if tree[0] in STRUCTURES:
@@ -72,8 +79,14 @@ def _shape(tree: tuple) -> str:
     return "list" if _signed(tree) else "value"
 
 
-def _items(tree: tuple) -> tuple:
-    """What a list, a set or a tuple has in it, each plus-or-minus as two."""
+def items_of(tree: tuple) -> tuple:
+    """What a list, a set or a tuple has in it, each plus-or-minus as two.
+
+    Example:
+        >>> from guerdon.evidence.maths.parse import parse
+        >>> len(items_of(parse("\\\\{1, 2, 3\\\\}"))), len(items_of(parse("1, \\\\pm 2")))
+        (3, 3)
+    """
     if tree[0] not in STRUCTURES:
         return _both(tree)
     items = tree[2] if tree[0] == "seq" else tree[1]
@@ -106,7 +119,7 @@ def _chosen(tree, sign: int):
 
 # --- several things ------------------------------------------------------------------------------
 def _tuples(reference: tuple, answer: tuple, digits: int) -> bool | None:
-    r, a = _items(reference), _items(answer)
+    r, a = items_of(reference), items_of(answer)
     if len(r) != len(a):
         return False
     if len(r) == 2 and reference[0] == answer[0] == "seq" and (reference[1], reference[3]) != (answer[1], answer[3]):
@@ -121,16 +134,16 @@ def _member(x: tuple, y: tuple, digits: int) -> bool | None:
 
 def _lists(reference: tuple, answer: tuple, digits: int) -> bool | None:
     """In any order, each item once."""
-    r, a = _items(reference), list(_items(answer))
+    r, a = items_of(reference), list(items_of(answer))
     if len(r) != len(a):
         return False
     if len(r) > MANY:
         return None
-    named = [_named(x) for x in r]
-    if all(named) and not any(map(_named, a)):  # x=1, y=2 and 1, 2
+    names = [named(x) for x in r]
+    if all(names) and not any(map(named, a)):  # x=1, y=2 and 1, 2
         return _all(same(x, y, digits) for x, y in zip(r, a, strict=True))
-    if all(named) and _numbered(r) != _numbered(a) and _numbered(r, bare=True) == _numbered(a, bare=True) != "":
-        return _lists(*(("list", tuple(_named(x)[1] for x in side), "") for side in (r, a)), digits)  # x_1=1, x=1
+    if all(names) and _numbered(r) != _numbered(a) and _numbered(r, bare=True) == _numbered(a, bare=True) != "":
+        return _lists(*(("list", tuple(named(x)[1] for x in side), "") for side in (r, a)), digits)  # x_1=1, x=1
     unsure = False
     for x in r:
         verdicts = [_member(x, y, digits) for y in a]
@@ -145,14 +158,14 @@ def _lists(reference: tuple, answer: tuple, digits: int) -> bool | None:
 
 def _numbered(items: Sequence[tuple], bare: bool = False) -> str:
     """The one letter that all items are values of: x of x = 1, x = 2, and, if `bare`, of x_1 = 1, x_2 = 2; or ""."""
-    names = [_named(item) for item in items]
+    names = [named(item) for item in items]
     letters = {n[0][1].partition("_")[0] if bare else n[0][1] for n in names if n and n[0][0] == "s"}
     return letters.pop() if len(letters) == 1 and all(n and n[0][0] == "s" for n in names) else ""
 
 
 def _sets(reference: tuple, answer: tuple, digits: int) -> bool | None:
     """Each is in the other."""
-    r, a = _items(reference), _items(answer)
+    r, a = items_of(reference), items_of(answer)
     if len(r) > MANY or len(a) > MANY:
         return None
     table = [[_member(x, y, digits) for y in a] for x in r]
@@ -165,8 +178,8 @@ def _sets(reference: tuple, answer: tuple, digits: int) -> bool | None:
 
 def _single(reference: tuple, answer: tuple, digits: int) -> bool | None:
     """A value beside a set, a list or a tuple: the same where that has one item."""
-    several, value, turned = (answer, reference, False) if _shape(reference) == "value" else (reference, answer, True)
-    items = _items(several)
+    several, value, turned = (answer, reference, False) if shape(reference) == "value" else (reference, answer, True)
+    items = items_of(several)
     if len(items) == 1:
         return same(items[0], value, digits) if turned else same(value, items[0], digits)
     if several[0] == "list" and (comma := _decimal_comma(several)) is not None:
@@ -223,7 +236,7 @@ def _union(reference: tuple, answer: tuple, digits: int) -> bool | None:
 def _relations(reference: tuple, answer: tuple, r: str, a: str, digits: int) -> bool | None:
     if "mod" in (reference[1], answer[1])[r != "rel"] or (a == "rel" and "mod" in answer[1]):
         return _residues(reference, answer, digits)
-    first, second = _named(reference), _named(answer)
+    first, second = named(reference), named(answer)
     if r == a == "rel":
         if first and second and first[0] == second[0]:
             return same(first[1], second[1], digits)
@@ -266,8 +279,14 @@ def _equation(tree: tuple) -> bool:
     return tree[0] == "rel" and set(tree[1]) <= {"=", "~"}
 
 
-def _named(tree: tuple) -> tuple[tuple, tuple] | None:
-    """A name and the last thing that it is said to be: x = 1 + 1 = 2 is x and 2. What is only near is left off."""
+def named(tree: tuple) -> tuple[tuple, tuple] | None:
+    """A name and the last thing that it is said to be: x = 1 + 1 = 2 is x and 2. What is only near is left off.
+
+    Example:
+        >>> from guerdon.evidence.maths.parse import parse
+        >>> named(parse("x = 1 + 1 = 2")), named(parse("x > 2"))
+        ((('s', 'x'), ('n', Fraction(2, 1), None)), None)
+    """
     if tree[0] != "rel":
         return None
     signs, sides = tree[1], tree[2]
@@ -298,7 +317,7 @@ def _is_name(tree: tuple) -> bool:
         return tree[1][0] == "s" and tree[2] == ("-", ("n", Fraction(1), None))
     if tree[0] == "/":
         return _is_name(tree[1]) and _is_name(tree[2])
-    return tree[0] == "f" and tree[1] == "abs" and _is_name(tree[2])
+    return tree[0] == "f" and tree[1] in ("abs", "gcd", "lcm") and _is_name(tree[2])
 
 
 def _worked(tree: tuple) -> tuple | None:

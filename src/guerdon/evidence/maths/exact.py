@@ -45,7 +45,7 @@ def decide(answer: str, reference: str, digits: int = 6) -> Decision:
     chosen = choice(answer, reference)
     if chosen is not None:
         return Decision(chosen)
-    r, r_why = read(SPELT.get(word_r, reference))
+    r, r_why = meant(reference)
     if isinstance(r, str) and r == "too big":
         return Decision(None, f"is too large: {r_why}", "reference")
     bad = "" if isinstance(r, str) else flaw(r)
@@ -53,7 +53,7 @@ def decide(answer: str, reference: str, digits: int = 6) -> Decision:
         return Decision(None, bad, "reference")
     if is_text(reference):
         return Decision(False)
-    a, a_why = read(SPELT.get(word_a, answer))
+    a, a_why = meant(answer)
     if isinstance(a, str):
         if a == r == "unread" and _tight(answer) == _tight(reference) and could_mean(reference):
             return Decision(True)
@@ -94,6 +94,16 @@ def read(text: str) -> tuple[tuple | str, str]:
         return "meaningless", str(error)
     except Unreadable as error:
         return "unread", str(error)
+
+
+def meant(text: str) -> tuple[tuple | str, str]:
+    """As `read`, of words that stand for a formula too.
+
+    Example:
+        >>> meant("no solution") == read(r"\\emptyset"), meant("twelve") == read("12")
+        (True, True)
+    """
+    return read(SPELT.get(words(text), text))
 
 
 def _too_big(r: tuple, a: tuple, why: str) -> Decision:

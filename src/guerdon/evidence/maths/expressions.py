@@ -146,7 +146,23 @@ def _numbers(a: tuple, b: tuple, digits: int) -> bool | None:
     if not _near(x, y):
         return False
     x, y = _known(a, 130), _known(b, 130)
+    if (x == 0 and lasting(b, y)) or (y == 0 and lasting(a, x)):
+        return False
     return _near(x, y, 100)
+
+
+def lasting(tree: tuple, value) -> bool:
+    """Whether a value near nothing is one, such as e^{-300}, and not what rounding left: more figures leave it there.
+
+    Example:
+        >>> from guerdon.evidence.maths.parse import parse
+        >>> [lasting(t, Evaluator({}, 130).value(t)) for t in (parse("e^{-300}"), parse(r"\\sqrt{8}-2\\sqrt{2}"))]
+        [True, False]
+    """
+    if not isinstance(value, Decimal) or value == 0 or value.adjusted() >= -100:
+        return False
+    again = _known(tree, 420)
+    return isinstance(again, Decimal) and again != 0 and again.adjusted() == value.adjusted()
 
 
 def _rounded(shown: tuple, other: tuple, x, y, digits: int) -> bool:

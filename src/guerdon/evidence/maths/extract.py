@@ -45,7 +45,8 @@ class Said(NamedTuple):
 def extract(text: str, last_number: bool = False) -> Said:
     """What a text states as its answer.
 
-    What was thought aloud before `</think>` is not looked at; the last `<answer>` is, where there is one.
+    What was thought aloud before `</think>` is not looked at; the last `<answer>` is, where there is one. A `<think>`
+    that is not closed says that the text was cut off: nothing is stated.
     Then the first of these that finds something: (1) the later of the last `\\boxed{}` (with balanced
     braces; boxes parted by no more than "and" or a comma are one list) and the last "answer is", "Answer:"
     or `####`; (2) the text as a whole, where it is one line without prose; (3) the last `$...$`,
@@ -70,6 +71,8 @@ def extract(text: str, last_number: bool = False) -> Said:
     Elsewhere: Math-Verify falls back on the last expression or number anywhere in the text; GSM8K takes what follows
     `####`; Hendrycks' MATH the last box.
     """
+    if cut_off(text):
+        return Said("", "")
     text = text[-LONGEST:]
     if "</think>" in text:
         text = text.rpartition("</think>")[2]
@@ -91,6 +94,18 @@ def extract(text: str, last_number: bool = False) -> Said:
         return found
     numbers = NUMBER.findall(bare[-SENTENCE:])
     return Said(numbers[-1], "last number") if numbers else found
+
+
+def cut_off(text: str) -> bool:
+    """Whether a text ends inside of a thought: a `<think>` with no `</think>` after it.
+
+    The other way round, a `</think>` alone, is usual: the template of a chat opens the thought in the prompt.
+
+    Example:
+        >>> cut_off("<think>so 5"), cut_off("so 5</think>5"), cut_off("<think>a</think> b <think>c"), cut_off("5")
+        (True, False, True, False)
+    """
+    return text.rfind("<think>") > text.rfind("</think>")
 
 
 def boxes(text: str) -> list[tuple[int, int, str]]:

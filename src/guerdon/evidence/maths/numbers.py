@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
-from math import comb, factorial, prod
+from math import comb, factorial, gcd, lcm, prod
 
 from guerdon.evidence.maths.series import TooBig, Undecided, Undefined, as_decimal, cos, function, pi, sin
 
@@ -191,6 +191,10 @@ class Evaluator:
             if n > LARGEST:
                 raise TooBig(f"a binomial of more than {LARGEST}")
             return Fraction(comb(n, k))
+        if name in ("gcd", "lcm"):
+            if symbols(inside):  # a few points tell little: two numbers drawn at random are often coprime
+                raise Undecided(f"{name} of unknowns")
+            return Fraction({"gcd": gcd, "lcm": lcm}[name](*(_whole(self._of(x)) for x in inside[2])))
         if name == "fact2":
             n = _whole(self._of(inside))
             if n < 0:

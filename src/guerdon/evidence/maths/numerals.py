@@ -85,18 +85,33 @@ def base(reader: Reader) -> str:
 def mixed(reader: Reader, whole: tuple) -> tuple:
     """`2\\frac{1}{2}` and `2 1/2`; a fraction that is not proper makes no mixed number."""
     if reader.cmd("frac"):
-        at, now, depth = reader.at, reader.now, reader.depth
-        try:
-            part = (reader.step(), reader.fraction())[1]
-        except Unreadable:  # a fraction of units
-            part = ("",)
-        whole_parts = part[0] == "/" and part[1][0] == "n" == part[2][0] and part[1][2] is None is part[2][2]
-        if whole_parts and 0 < part[1][1] < part[2][1]:
-            return ("n", whole[1] + part[1][1] / part[2][1], None)
-        reader.at, reader.now, reader.depth = at, now, depth
+        above, below, taken = _figures(reader)
+        if above and below and 0 < int(above) < int(below):
+            for _ in range(taken):
+                reader.step()
+            return ("n", whole[1] + Fraction(int(above), int(below)), None)
     elif reader.now.kind == "num" and reader.now.spaced and reader.peek().value == "/" and reader.peek(2).kind == "num":
         above, below = numeral(reader.step().value), numeral((reader.step(), reader.step())[1].value)
         if above[2] is None and below[2] is None and 0 < above[1] < below[1]:
             return ("n", whole[1] + above[1] / below[1], None)
         raise Meaningless("a mixed number whose fraction is not proper")
     return whole
+
+
+def _figures(reader: Reader) -> tuple[str, str, int]:
+    """The whole numbers above and below the line that comes next, and how many tokens that is; ("", "", 0) for letters.
+
+    It only looks ahead: a fraction of anything else is read once, and not here.
+    """
+    found: list[str] = []
+    k = 1
+    while len(found) < 2:
+        braced = reader.peek(k).value == "{"
+        token = reader.peek(k + braced)
+        if token.kind != "num" or not token.value.isdecimal() or (braced and reader.peek(k + 2).value != "}"):
+            return "", "", 0
+        if not braced and len(token.value) != 1 and (found or len(token.value) != 2):
+            return "", "", 0
+        found += [token.value] if braced else list(token.value)  # \frac12 is a half
+        k += 3 if braced else 1
+    return found[0], found[1], k

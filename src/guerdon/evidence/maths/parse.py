@@ -13,6 +13,7 @@ from fractions import Fraction
 
 from guerdon.evidence.maths.atoms import DEPTH, STARTERS, argument, atom, letters_only
 from guerdon.evidence.maths.numerals import base as base_below
+from guerdon.evidence.maths.operators import D, leibniz
 from guerdon.evidence.maths.quantities import joined, over_units, unit, unit_here, with_unit
 from guerdon.evidence.maths.tokens import FUNCTIONS, GREEK, Meaningless, Token, TooDeep, Unreadable, plain, tokens_of
 
@@ -113,7 +114,7 @@ class Reader:
         sides, signs = [self.ratio()], []
         if self.cmd("over"):
             self.step()
-            sides = [("/", sides[0], self.ratio())]
+            sides = [over(sides[0], self.ratio())]
         while (self.now.kind == "op" and self.now.value in "=<>") or self.cmd(*RELATIONS):
             if self.now.value == "":
                 break
@@ -197,7 +198,9 @@ class Reader:
                 right = ("-", right) if minus else right
                 if sign == "/" and tree[0] == "mat":
                     sign, right = "*", ("/", ("n", Fraction(1), None), right)
-                tree = ("/", tree, right) if sign == "/" else times(tree, right)
+                while right == D and sign == "/" and self.now.kind == "word" and not self.now.spaced:
+                    right = times(right, self.power())  # of dy/dx, what stands below is dx
+                tree = over(tree, right) if sign == "/" else times(tree, right)
             elif self.now.kind == "word" and self.now.value in ("x", "X") and self._times(tree):
                 self.step()
                 tree = ("*", (tree, self.power()))
@@ -227,7 +230,7 @@ class Reader:
 
     def fraction(self) -> tuple:
         """What stands above and below a line."""
-        return ("/", argument(self), argument(self))
+        return over(argument(self), argument(self))
 
     def _times(self, left: tuple) -> bool:
         """Whether an x here is typed for a multiplication sign: 3 x 10^8."""
@@ -303,6 +306,16 @@ class Reader:
                 raise Unreadable("a derivative")
             else:
                 return tree
+
+
+def over(a: tuple, b: tuple) -> tuple:
+    """A quotient; a derivative, which is none, as a name of its own.
+
+    Example:
+        >>> over(("s", "y"), ("s", "x"))
+        ('/', ('s', 'y'), ('s', 'x'))
+    """
+    return leibniz(a, b) or ("/", a, b)
 
 
 def times(a: tuple, b: tuple) -> tuple:

@@ -112,6 +112,7 @@ TOKEN = re.compile(
     r"|(?P<word>[A-Za-z]+)"
     r"|(?P<space>\s+)"
 )
+DIVISORS = {"gcd": "gcd", "lcm": "lcm", "gcf": "gcd", "hcf": "gcd", "GCD": "gcd", "LCM": "lcm"}
 SPACED = re.compile(r"(?<![\d.,])\d{1,3}(?:[  ]\d{3})+(?![\d/]|[  ]\d)")
 GROUPED = re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?:,\d{3})+(?![\d,])")
 THIN = re.compile(r"(?<=\d)(?:\{,\}|,\\!|\\!,|\{,\\!\})\s*(?=\d{3})|(?<=\d)\\[,!]\s*(?=\d{3}(?!\d))")
@@ -223,6 +224,8 @@ def _token(kind: str, value: str, spaced: bool) -> Token:
         low = value.lower()
         if value in FUNCTIONS:
             return Token("cmd", SAME.get(value, value), spaced)
+        if value in DIVISORS:
+            return Token("cmd", DIVISORS[value], spaced)
         if value == "pi" or low in ("oo", "inf", "infinity", "infty"):
             return Token("cmd", "pi" if value == "pi" else "infty", spaced)
         if value in GREEK:
@@ -231,6 +234,8 @@ def _token(kind: str, value: str, spaced: bool) -> Token:
         word = value.strip()
         if word in ("e", "i", "E"):  # upright constants
             return Token("word" if word == "E" else "cmd", {"e": "euler", "i": "imaginary", "E": "E"}[word], spaced)
+        if word in DIVISORS:
+            return Token("cmd", DIVISORS[word], spaced)
         if word.lower().strip(" ,.") in ("and", "or"):
             return Token("word", word.lower().strip(" ,."), spaced)
         if word == ":":

@@ -10,8 +10,8 @@ from guerdon.batch import Batch, Level
 from guerdon.errors import RecordError
 from guerdon.evidence.grading import remembered, rows_of, with_verdicts
 from guerdon.evidence.maths.checked import Checker
-from guerdon.evidence.maths.exact import Decision, decide, read
-from guerdon.evidence.maths.extract import SPAN, Said, boxes, extract, undressed
+from guerdon.evidence.maths.exact import Decision, decide, meant
+from guerdon.evidence.maths.extract import SPAN, Said, boxes, cut_off, extract, undressed
 from guerdon.evidence.maths.guard import too_large
 from guerdon.evidence.maths.words import is_text
 from guerdon.evidence.observer import Cost
@@ -84,7 +84,7 @@ def check_reference(reference: str) -> str:
     if large:
         return f"the reference is too large: {large}"
     verdict, ask = _compared(text, text, 6)
-    if verdict is None or not (is_text(text) or not isinstance(read(text)[0], str)):
+    if verdict is None or not (is_text(text) or not isinstance(meant(text)[0], str)):
         ask = (text, text, False)
         try:
             verdict = workers_in_use().run(Checker(), [ask], 5.0)[0]
@@ -131,7 +131,7 @@ class Maths:
     deadline: float = 2.0
     low: float = 0.0
     high: float = 1.0
-    version: str = "2"
+    version: str = "3"
     cost: Cost = "seconds"
 
     def observe(self, batch: Batch) -> Batch:
@@ -224,7 +224,8 @@ def _first(answer: str, reference: str, digits: int, last_number: bool) -> tuple
             return Verdict.unscored(f"the reference is too large: it has {len(reference)} characters"), NOTHING
         said = Said(reference_text(answer), "whole") if answer == reference else extract(answer, last_number)
         if not said.text.strip():
-            return Verdict.score(0.0, path="exact", extracted="", rule=said.rule, why="no answer was stated"), NOTHING
+            why = "no answer was stated" + (": a thought was opened and not closed" if cut_off(answer) else "")
+            return Verdict.score(0.0, path="exact", extracted="", rule=said.rule, why=why), NOTHING
         verdict, ask = _compared(said.text, reference, digits)
         if verdict is not None:
             facts = {**verdict.facts, "rule": said.rule, "extracted": said.text[:500]}
@@ -252,7 +253,7 @@ def _compared(said: str, reference: str, digits: int) -> tuple[Verdict | None, A
     large = too_large(said)
     if large:
         return Verdict.score(0.0, path="exact", why=f"the answer is too large: {large}"), NOTHING
-    return None, (said, wanted, not isinstance(read(wanted)[0], str))
+    return None, (said, wanted, not isinstance(meant(wanted)[0], str))
 
 
 def _why(decision: Decision) -> str:
@@ -280,4 +281,4 @@ def _text(value: object) -> str:
     return str(value)
 
 
-__all__ = ["Maths", "check_reference", "check_references", "equal", "equal_all", "maths", "read", "reference_text"]
+__all__ = ["Maths", "check_reference", "check_references", "equal", "equal_all", "maths", "reference_text"]

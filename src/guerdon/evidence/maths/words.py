@@ -24,7 +24,7 @@ SPELT |= {f"{t}{dash}{u}": str(10 * n + m) for n, t in enumerate(TENS, 2) for m,
           for dash in "- "}  # fmt: skip
 SPELT |= dict.fromkeys(("infinity", "positive infinity"), r"\infty") | {"negative infinity": r"-\infty"}
 SPELT |= dict.fromkeys(("all real numbers", "all reals", "the real numbers", "real numbers"), r"\mathbb{R}")
-SPELT |= dict.fromkeys(("the empty set", "empty set"), r"\emptyset")
+SPELT |= dict.fromkeys(("the empty set", "empty set", "no solution", "no solutions", "none"), r"\emptyset")
 
 
 def words(text: str) -> str:
