@@ -233,3 +233,17 @@ def test_lifted_columns_that_have_every_value_share_one_mask_that_cannot_be_writ
     assert part.valid.tolist() == [True, True, False, False] and whole.valid.tolist() == [True] * 4
     with pytest.raises(ValueError, match="read-only"):
         whole.valid[0] = False
+
+
+@pytest.mark.bad_input
+def test_what_is_no_column_is_refused_with_the_way_to_make_one():
+    batch = Batch.from_steps(group=[0], trajectory=[0], reward=[1.0])
+    with pytest.raises(ColumnError, match=r"'x' is of the type list; a Column is needed; .*Column.of\(level, values\)"):
+        batch.with_columns(x=[1.0])
+
+
+def test_what_lacks_a_column_says_how_a_file_and_a_rollout_bring_it():
+    with pytest.raises(
+        ColumnError, match=r"key of the task .*`task_KEY`.*fact of the step, or take a reward or recipe"
+    ):
+        Batch.from_steps(group=[0], trajectory=[0], reward=[1.0]).need(["reference"], "match")

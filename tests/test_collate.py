@@ -446,3 +446,18 @@ def test_text_is_stored_once_however_often_it_is_said():
     b = Batch.of([Trajectory(0, steps=(Step("a long observation " * 100, "go"),) * 1000)])
     assert isinstance(b["observation"].values, pa.DictionaryArray)
     assert b["observation"].values.nbytes < 10_000
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ([{"group": "a", "steps": []}], "an entry is of the type dict"),
+        ({"group": "a", "steps": []}, "an entry is of the type str"),
+        (Trajectory("a"), "it is of the type Trajectory"),
+        ([Trajectory("a"), Step()], "an entry is of the type Step"),
+    ],
+)
+def test_what_is_no_list_of_plays_is_refused_with_the_way_out(given, says):
+    with pytest.raises(RecordError, match=f"{says}; a list of Trajectory is needed; .*from_json"):
+        Batch.of(given)

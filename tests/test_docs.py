@@ -16,7 +16,9 @@ README = (ROOT / "README.md").read_text()
 RECIPES = (ROOT / "docs" / "recipes.md").read_text()
 
 
-PAGES = ["credit", "recipes", "judges", "logic", "sql", "maths", "code", "sandbox", "likelihoods"]
+PAGES = [
+    "credit", "recipes", "rewards", "evidence", "maths", "code", "sandbox", "sql", "logic", "judges", "likelihoods",
+]  # fmt: skip
 
 
 def test_what_the_readme_shows_is_printed():

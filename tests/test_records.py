@@ -50,6 +50,13 @@ def test_a_verdict_keeps_its_declared_range():
         (lambda: Verdict.score(1.5), r"1\.5 is outside \[0\.0, 1\.0\].*high="),
         (lambda: Verdict.score(float("nan")), "nan is outside"),
         (lambda: Ended("done"), "'done'.*truncated"),
+        (
+            lambda: Trajectory("a", task={"reference": "4"}),
+            r"task is of the type dict; a Task .* Task\(prompt=.*from_json",
+        ),
+        (lambda: Trajectory("a", steps=[{"action": "4"}]), r"steps\[0\] is of the type dict; a Step is needed"),
+        (lambda: Trajectory("a", steps=Step("a", "b")), r"steps is of the type Step; .*write steps=\[Step"),
+        (lambda: Trajectory("a", ended="failed"), r"ended is of the type str; .*Ended.finished\(\)"),
     ],
 )
 def test_what_is_wrong_is_said_with_the_way_out(make, says):

@@ -167,6 +167,11 @@ class Batch:
         return Batch, (*parents, dict(self.columns), dict(self.relations))
 
     def _fits(self, name: str, column: Column) -> None:
+        if not isinstance(column, Column):
+            raise ColumnError(
+                f"Batch: {name!r} is of the type {type(column).__name__}; a Column is needed; make it with "
+                "Column.of(level, values), where level is token, step, trajectory or group"
+            )
         if len(column) != self.size(column.level):
             raise ShapeError(
                 f"Batch: column {name!r} has {len(column)} values and the batch has "
@@ -325,8 +330,8 @@ class Batch:
         if missing:
             raise ColumnError(
                 f"{who}: the batch has no column {', '.join(map(repr, missing))}; "
-                f"it has {', '.join(sorted(self.columns))}; record it in the rollout, or choose "
-                "a recipe that does not need it"
+                f"it has {', '.join(sorted(self.columns))}; give it as a key of the task (`reference`; KEY becomes "
+                "`task_KEY`) or as a field or fact of the step, or take a reward or recipe that does not need it"
             )
 
     @staticmethod

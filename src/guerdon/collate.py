@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import chain
 from operator import attrgetter
@@ -37,7 +37,14 @@ def batch_of(trajectories: Sequence[Trajectory]) -> Batch:
     A trajectory that ended as `failed` has no outcome, and its rewards and facts are
     invalid from the step at which it failed.
     """
-    trajectories = list(trajectories)
+    given = list(trajectories) if isinstance(trajectories, Iterable) else None
+    if given is None or not all(isinstance(t, Trajectory) for t in given):
+        other = trajectories if given is None else next(t for t in given if not isinstance(t, Trajectory))
+        raise RecordError(
+            f"Batch.of: {'it is' if given is None else 'an entry is'} of the type {type(other).__name__}; a list of "
+            "Trajectory is needed; write Batch.of([play, ...]), and read JSON objects with guerdon.store.from_json"
+        )
+    trajectories = given
     steps: list[Step] = list(chain.from_iterable(map(attrgetter("steps"), trajectories)))
     lengths = np.fromiter((len(t.steps) for t in trajectories), np.int64, len(trajectories))
     trajectory = np.repeat(np.arange(len(trajectories)), lengths)

@@ -7,7 +7,7 @@ columns.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral, Real
 from typing import Any, Literal
@@ -119,6 +119,24 @@ class Trajectory:
     outcome: Real | None = None
     ended: Ended = field(default_factory=Ended.finished)
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, given, kind in (("task", self.task, Task), ("ended", self.ended, Ended)):
+            if not isinstance(given, kind):
+                raise _other(name, given, kind)
+        if not isinstance(self.steps, Iterable):
+            raise _other("steps", self.steps, Step)
+        for i, step in enumerate(self.steps):
+            if not isinstance(step, Step):
+                raise _other(f"steps[{i}]", step, Step)
+
+
+def _other(name: str, given: Any, kind: type) -> RecordError:
+    way = {"Task": "Task(prompt=..., reference=...)", "Step": "steps=[Step(observation=..., action=...)]"}
+    return RecordError(
+        f"Trajectory: {name} is of the type {type(given).__name__}; a {kind.__name__} is needed; write "
+        f"{way.get(kind.__name__, 'Ended.finished()')}, or read the play as JSON with guerdon.store.from_json"
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,24 @@ def test_the_doctor_says_what_is_held_as_a_table_and_as_json():
     assert about["languages"]["python"].startswith("Python")
 
 
+def test_a_mode_that_is_not_here_is_told_as_such_beside_those_that_hold(monkeypatch):
+    try:
+        box.find("bubblewrap")
+    except box.SandboxFault as fault:
+        pytest.skip(str(fault))
+    monkeypatch.setattr("guerdon.evidence.sandbox.wasm.importlib.util.find_spec", lambda *_: None)
+    monkeypatch.setattr(box, "_found", {})
+    with pytest.raises(
+        box.SandboxFault, match=r"^find: the sandbox 'wasm' does not work here, .*: the sandbox 'wasm' w"
+    ):
+        box.find("wasm")
+    said = CliRunner().invoke(sandbox_app, ["doctor"]).stdout
+    (line,) = [line for line in said.splitlines() if "wasm" in line]
+    assert line.startswith("not here: wasm: ")
+    assert "guerdon[wasm]" in line
+    assert "no sandbox" not in said
+
+
 def test_without_bubblewrap_the_doctor_says_what_to_install(none_found):
     said = CliRunner().invoke(sandbox_app, ["doctor"])
     assert said.exit_code == 1 and "apt-get install bubblewrap" in said.stdout

@@ -100,6 +100,52 @@ def test_what_cannot_be_scored_is_one_sentence(asked, arguments, words, monkeypa
     assert said.count("\n") == 1
 
 
+OWN = """
+import guerdon as gd
+from guerdon.evidence import Grading
+from guerdon.records import Verdict
+
+def asked(said):
+    if said == "0":
+        return Verdict.score(1)
+    return Verdict.unscored(f"see [/docs] of [bold]{int(said) % 3}[/], " + 9 * "at length ")
+
+TYPO = gd.fact("progres")
+SOME = gd.fact(Grading("some", asked, reads=("action",), deadline=None))
+"""
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_where_no_play_is_scored_the_most_frequent_cause_is_told_and_the_code_is_1(asked, more, capsys):
+    (asked / "own.py").write_text(OWN)
+    command = ["score", str(asked / "plays.jsonl"), "--reward", f"{asked}/own.py:TYPO", "--out", str(asked / "out")]
+    for _ in range(2):  # what was done is read again, and is no better
+        assert run([*command, *more]) == 1
+        out, err = capsys.readouterr()
+        (told,) = [line for line in err.splitlines() if line.startswith("guerdon: ")]
+        assert told.startswith(
+            "guerdon: score: 0 of 40 plays are scored; the most frequent cause (40) is: Batch: there is no column"
+        )
+    assert len((asked / "out" / "scores.jsonl").read_text().splitlines()) == 40
+    assert not more or json.loads(out)["score"]["scored"] == 0
+
+
+def test_where_some_are_scored_causes_are_counted_in_a_table_that_fits(asked, capsys):
+    (asked / "own.py").write_text(OWN)
+    command = ["score", str(asked / "plays.jsonl"), "--reward", f"{asked}/own.py:SOME", "--out", str(asked / "out")]
+    assert run(command) == 0
+    out, err = capsys.readouterr()
+    assert "guerdon:" not in err
+    assert "13 unscored: some: see [/docs] of [bold]1[/]" in out
+    assert max(map(len, out.replace(str(asked), "").splitlines())) <= 120
+
+
+def test_a_wrong_path_is_wrong_usage(asked, capsys):
+    for reward in ("nope.py:REWARD", "reward.py:right"):
+        assert run(["score", str(asked / "plays.jsonl"), "--reward", f"{asked}/{reward}", "--out", "out"]) == 2
+    assert "no such file" in capsys.readouterr().err
+
+
 def test_an_interrupt_is_told_and_the_same_command_goes_on(asked, monkeypatch):
     from launch import ENVIRONMENT
 

@@ -53,6 +53,41 @@ def test_what_cannot_be_served_is_one_sentence(reward, arguments, words, capsys)
     assert said.count("\n") == 1
 
 
+def test_a_self_test_that_scores_nothing_is_told_on_the_screen(reward):
+    reward.write_text("import guerdon as gd\nREWARD = gd.fact('progres')\n")
+    process = start(["serve", f"{reward}:REWARD", "--port", "0", "--json", "--scorers", "1"])
+    url = json.loads(process.stdout.readline())["url"]
+    assert "serving" in process.stderr.readline()
+    said = process.stderr.readline()
+    assert said.startswith("guerdon: ready, but none of the 3 made-up plays")
+    assert "no column 'progres'" in said
+    with Client(url) as client:
+        about = client.ready()
+    assert about["ready"]
+    assert about["warning"] in said
+    process.terminate()
+    process.communicate(timeout=20)
+
+
+def test_a_reward_that_cannot_be_loaded_at_the_start_ends_the_server(reward, capsys):
+    reward.write_text("import nothing_of_that_name\n")
+    assert run(["serve", f"{reward}:REWARD", "--port", "0"]) == 2
+    assert "mend it" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_long_self_test_is_told_on_the_screen(reward):
+    reward.write_text(
+        "import time\nimport guerdon as gd\nfrom guerdon.evidence import Reading\n"
+        "def read(batch):\n    time.sleep(30)\nREWARD = gd.fact(Reading('patient', read))\n"
+    )
+    process = start(["serve", f"{reward}:REWARD", "--port", "0", "--scorers", "1"])
+    assert "serving" in process.stderr.readline()
+    assert process.stderr.readline().startswith("guerdon: not ready yet: the self-test: plays are graded by patient")
+    process.terminate()
+    process.communicate(timeout=20)
+
+
 @pytest.mark.slow
 def test_a_reward_that_breaks_as_it_is_loaded_is_told_on_the_screen(tmp_path):
     (tmp_path / "reward.py").write_text(

@@ -5,8 +5,10 @@ import sqlite3
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
-from guerdon import Batch, Column, Verdict
+from guerdon import Batch, Column, Ended, Step, Trajectory, Verdict
+from guerdon.errors import RecordError
 from guerdon.evidence import observe
 from guerdon.evidence.cache import Cache
 from guerdon.evidence.grading import Grading, Here, remembered, rows_of, using, with_verdicts
@@ -154,3 +156,22 @@ def test_a_score_outside_the_range_is_not_remembered(tmp_path):
     with sqlite3.connect(cache.file) as rows:
         assert rows.execute("SELECT count(*) FROM verdicts").fetchone() == (0,)
     rows.close()
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: Grading(0.9, len), "Grading: 0.9 .float. is given for the name.*by keyword"),
+        (lambda: Grading("", len), "for the name of an observer"),
+        (lambda: Grading("same", len, reads="action"), r"reads is 'action'; .*write reads=\('action',\)"),
+    ],
+)
+def test_a_name_that_is_none_and_one_text_for_all_that_is_read_are_refused(make, says):
+    with pytest.raises(RecordError, match=says):
+        make()
+
+
+def test_the_recorded_cause_of_a_failed_play_is_passed_on():
+    plays = [Trajectory("a", steps=(Step("", "x"),), ended=Ended.failed(0, "the world died")), Trajectory("a")]
+    assert rows_of(Batch.of(plays), ("action",), "trajectory", "same")[1][0].cause == "the play failed: the world died"

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guerdon.batch import Batch, Column
-from guerdon.errors import ColumnError, LevelError, UnscoredError
-from guerdon.evidence import Reading
+from guerdon.errors import ColumnError, LevelError, RecordError, UnscoredError
+from guerdon.evidence import Reading, match, repeated, turns
 from guerdon.rewards import Term, at_end, broadcast, fact, final, gate, mean, reward, spread, total
 from strategies import ragged_batches
 
@@ -192,3 +192,46 @@ def test_facts_that_are_not_there_or_not_numbers_are_refused():
         fact("endless")(batch)
     with pytest.raises(UnscoredError, match="finite"):
         float("nan") * fact("reward")
+
+
+# What observers declare is looked at when terms are put together.
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: fact(repeated) + fact(turns),
+        lambda: 0.5 * fact(repeated) - fact(turns),
+        lambda: total(fact(repeated)) + gate(fact(repeated), when=fact(turns)),
+        lambda: at_end(fact(turns)) + fact(turns),
+        lambda: total(fact(turns)),
+        lambda: at_end(fact(repeated)),
+    ],
+)
+def test_two_declared_levels_do_not_meet(make):
+    with pytest.raises(LevelError, match="at_end or broadcast"):
+        make()
+
+
+def test_declared_levels_that_meet_do_and_what_is_not_declared_waits_for_the_batch():
+    made = total(fact(repeated)) + fact(turns) + fact("outcome") + mean(spread(fact(turns)))
+    assert made.level == "trajectory"
+    assert fact("outcome").level is None and (fact("reward") + fact("outcome")).level is None
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: fact(match), r"fact: match itself is given, uncalled; .*call it: match\(\)"),
+        (lambda: fact([match()]), r"fact: \[Reading.*\(list\) is given; an observer is needed"),
+        (lambda: fact(None), r"fact: None \(NoneType\)"),
+        (lambda: gate(fact("a"), when="x"), r"gate: 'x' is of the type str; a term is needed; write fact\('x'\)"),
+        (lambda: gate("a", when=fact("x")), r"gate: 'a' is of the type str; a term is needed"),
+        (lambda: total("reward"), r"total: 'reward' .*write fact\('reward'\)"),
+        (lambda: spread(turns), r"spread: .*Reading; a term is needed; write fact\(observer\)"),
+    ],
+)
+def test_what_is_no_term_and_no_observer_is_refused_with_what_to_write(make, says):
+    with pytest.raises(RecordError, match=says):
+        make()

@@ -45,6 +45,23 @@ def test_what_is_unscored_is_graded_again_for_those_who_would_not_ask():
     assert answering(once).answer([("/score", BODY)])[0].unscored == {"judge": 1}
 
 
+def test_a_self_test_that_scores_nothing_is_a_warning_with_the_reason():
+    said = Answering(Scoring(fact("progres")), Config("reward.py:REWARD")).warm()
+    assert said["self_test"] == "0 of 3 scored"
+    assert "no column 'progres'" in said["warning"]
+    assert "--probe" in said["warning"]
+    assert "warning" not in answering().warm()
+
+
+def test_the_plan_names_what_grades():
+    assert answering().plan() == "the self-test: plays are graded by exact"
+    assert (
+        Answering(Scoring(fact("outcome")), Config("r.py:R", probe="p"))
+        .plan()
+        .endswith("--probe are graded by outcome")
+    )
+
+
 def test_the_probe_of_the_operator_has_to_be_scored(tmp_path):
     file = tmp_path / "plays.jsonl"
     file.write_bytes(json.dumps({"group": 0, "steps": [{"action": "4"}]}).encode() + b"\n")

@@ -228,6 +228,24 @@ def _runs(pid):
         return False
 
 
+SLOW = (
+    "import time\nimport numpy as np\nimport guerdon as gd\nfrom guerdon.batch import Column\n"
+    "from guerdon.evidence import Reading\n"
+    "def read(batch):\n    time.sleep({})\n    return Column.of('trajectory', np.ones(batch.size('trajectory')))\n"
+    "REWARD = gd.fact(Reading('patient', read))\n"
+)
+
+
+def test_readiness_says_what_it_waits_for(serving, tmp_path):
+    (tmp_path / "slow.py").write_text(SLOW.format(2))
+    with serving(reward=f"{tmp_path}/slow.py:REWARD") as server:
+        said = server.until(lambda: server.get("/ready")[1].get("waiting"))
+        assert said == "the reward is loaded, for 0 s so far"
+        server.until(lambda: "plays are graded by patient" in server.get("/ready")[1].get("waiting", ""))
+        assert server.get("/ready")[0] == 503
+        assert "waiting" not in server.ready().get("/ready")[1]
+
+
 @pytest.mark.slow
 def test_a_reward_that_cannot_be_loaded_is_told_by_readiness(serving):
     with serving("MISSING") as server:

@@ -49,6 +49,7 @@ def test_every_play_has_its_line_in_order_and_the_summary_adds_them_up(plays, tm
     rows = lines(tmp_path / "out" / "scores.jsonl")
     assert [row["value"] for row in rows] == [1.5, 0.5, None, 1.5] * 5
     assert [row["group"] for row in rows] == [i // 4 for i in range(20)]
+    assert [row["line"] for row in rows] == list(range(1, 21))
     assert summary["plays"] == 20
     assert summary["score"]["scored"] == 15
     assert summary["score"]["mean"] == pytest.approx(17.5 / 15)
@@ -60,6 +61,17 @@ def test_every_play_has_its_line_in_order_and_the_summary_adds_them_up(plays, tm
     batch = read_batch(parts[0])
     assert batch["worth"].tolist() == [1.5, 0.5, None, 1.5] * 2
     assert batch["exact"].tolist() == [1.0, 0.0, None, 1.0] * 2
+
+
+def test_an_answer_names_its_line_and_its_play(plays, tmp_path):
+    first, *rest = plays.read_text().splitlines()
+    named = [json.dumps({**json.loads(line), "id": f"play {i}"}) for i, line in enumerate(rest)]
+    plays.write_text("\n".join([first, "", "  ", *named]))
+    scored(plays, tmp_path / "out", chunk=1)
+    rows = lines(tmp_path / "out" / "scores.jsonl")
+    assert [row["line"] for row in rows] == [1, *range(4, 23)]
+    assert [row.get("id") for row in rows] == [None, *(f"play {i}" for i in range(19))]
+    assert [row["value"] for row in rows] == [1.5, 0.5, None, 1.5] * 5
 
 
 def test_a_run_that_was_stopped_goes_on_where_it_was(plays, tmp_path):

@@ -152,7 +152,22 @@ def test_a_fault_of_all_plays_is_not_looked_for_in_each():
 
 def test_a_missing_column_is_said_once():
     answers = Scoring(fact("outcome")).score([play("a", group=i) for i in range(5)])
-    assert all("'outcome'" in a.cause for a in answers)
+    assert all("no column 'outcome'" in a.cause for a in answers)
+
+
+def test_what_every_play_lacks_is_told_with_the_way_out_and_what_one_lacks_by_its_name():
+    lacks, whole = play("a", reference=None), play("a", group=1)
+    assert "no column 'reference'" in Scoring(fact(EXACT)).score([lacks])[0].cause
+    assert "key of the task" in Scoring(fact(EXACT)).score([lacks])[0].cause
+    beside = Scoring(fact(EXACT)).score([lacks, whole])
+    assert beside[0].cause == f"{EXACT.name}: reference is missing" and beside[1].value is not None
+
+
+def test_a_play_that_failed_is_told_with_what_was_recorded():
+    fell = play("a", ended=Ended.failed(0, "the world hung"))
+    said = Reading("said", lambda batch: Column("trajectory", np.ones(2), ~batch["failed"].values))
+    for term in (fact(EXACT), fact(said), fact("outcome")):
+        assert Scoring(term).score([fell, play("a", outcome=1.0)])[0].cause == "the play failed: the world hung"
 
 
 # What may share a batch.

@@ -10,9 +10,12 @@ def main() -> None:
     try:
         from guerdon.cli.app import run
     except ImportError as error:
-        sys.stderr.write(
-            f"guerdon: {error.name} is not installed; the command line needs the extra cli; "
-            "run: pip install 'guerdon[train]'\n"
-        )
+        from guerdon.cli.extras import missing
+        from guerdon.errors import MissingExtraError
+
+        named = missing(error, "the command line")
+        if not isinstance(named, MissingExtraError):  # an installation that is broken: no extra mends it
+            raise
+        sys.stderr.write(f"guerdon: {named}\n")
         sys.exit(2)
     sys.exit(run(sys.argv[1:]))

@@ -11,6 +11,7 @@ import typer
 
 from guerdon import errors
 from guerdon.cli.bench import bench_app
+from guerdon.cli.extras import missing
 from guerdon.cli.progress import console
 from guerdon.cli.recipes import recipes_app
 from guerdon.cli.sandbox import sandbox_app
@@ -141,6 +142,8 @@ def run(arguments: Sequence[str]) -> int:
     except (errors.GuerdonError, ValueError, OSError, ImportError, RuntimeError) as error:
         if debug:
             raise
+        if isinstance(error, ImportError):
+            error = missing(error, next((a for a in arguments if not a.startswith("-")), "guerdon"))
         say(_sentence(error))
         return 2 if isinstance(error, USAGE) and not isinstance(error, errors.DivergedError) else _code(error)
 

@@ -84,7 +84,7 @@ def _show(done: claimed.Done) -> None:
         out.print(value, markup=False, highlight=False, soft_wrap=True)
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("further figures", overflow="fold")
-    table.add_column("mean and 95 % interval over seeds")
+    table.add_column("mean and 95 % interval over seeds", overflow="fold")
     for measured in result.rows:
         table.add_row(measured.name, measured.number())
     out.print(table)

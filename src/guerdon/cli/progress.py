@@ -8,13 +8,14 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+WIDE = 120  # columns of a table that goes into a file or a pipe
 SOON = 2.0  # seconds after which something new is worth a line
 
 
 def console(stderr: bool = False) -> Console:
-    """Where to print; wide where it is no terminal, as a file has no right edge."""
+    """Where to print: as wide as the terminal, or WIDE columns where it is none."""
     found = Console(stderr=stderr)
-    return found if found.is_terminal else Console(stderr=stderr, width=200)
+    return found if found.is_terminal else Console(stderr=stderr, width=WIDE)
 
 
 class Bars:

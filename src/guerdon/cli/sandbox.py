@@ -33,7 +33,7 @@ def doctor(as_json: AsJson = False) -> None:
         try:
             mode = box.find(name)
         except box.SandboxFault as fault:
-            missing[name] = str(fault)
+            missing[name] = str(fault.__cause__ or fault).removeprefix("find: ")
             continue
         found[name] = examine(mode)
         spoken = spoken or languages(mode)
@@ -72,8 +72,8 @@ def _show(about: dict, found: dict, missing: dict, spoken: dict, held: list[str]
                 out.print(f"{name}, {one.name}: {one.said}", markup=False, highlight=False, soft_wrap=True)
     for name, why in spoken.items():
         out.print(f"{name:11s} {why or 'is not installed'}", markup=False, highlight=False, soft_wrap=True)
-    for why in missing.values():
-        out.print(why, markup=False, highlight=False, soft_wrap=True)
+    for name, why in missing.items():
+        out.print(f"not here: {name}: {why}", markup=False, highlight=False, soft_wrap=True)
     if held:
         out.print(f"Held: {', '.join(held)}.", highlight=False)
         if held == ["wasm"]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from guerdon.cli.serve import Cache, Workers
 
@@ -35,18 +36,34 @@ def score(
         summary = score_file(scoring, trajectories, reward, out_, chunk, show)
         if not summary["plays"]:
             bars.end("score", f"{trajectories} holds no trajectory; there is nothing to score")
-    print(json.dumps(summary, indent=2)) if as_json else console().print(_table(summary), f"{out_}/scores.jsonl")
+    if as_json:
+        print(json.dumps(summary, indent=2))
+    else:
+        _show(summary, f"{out_}/scores.jsonl")
+    if summary["plays"] and not summary["score"]["scored"]:
+        cause, n = next(iter(summary["unscored"].items()))
+        console(stderr=True).print(
+            f"guerdon: score: 0 of {summary['plays']:,} plays are scored; the most frequent cause ({n:,}) is: {cause}; "
+            "mend the reward or the plays, and name another --out",
+            markup=False, highlight=False, soft_wrap=True,
+        )  # fmt: skip
+        raise typer.Exit(1)
 
 
-def _table(summary: dict[str, Any]) -> Any:
+def _show(summary: dict[str, Any], file: str) -> None:
+    """The table of the reward and its parts, what was unscored and why, and where the scores are."""
     from rich.table import Table
+
+    from guerdon.cli.progress import console
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     for head in ("reward", "plays", "scored", "mean", "spread", "least", "most"):
-        table.add_column(head)
+        table.add_column(head, overflow="fold")
     for name, about in ((summary["reward"], summary["score"]), *summary["parts"].items()):
         numbers = ["-" if about[key] is None else f"{about[key]:.4g}" for key in ("mean", "std", "min", "max")]
-        table.add_row(name, f"{summary['plays']:,}", f"{about['scored']:,}", *numbers)
+        table.add_row(escape(str(name)), f"{summary['plays']:,}", f"{about['scored']:,}", *numbers)
+    out = console()
+    out.print(table)
     for cause, n in summary["unscored"].items():
-        table.add_row(f"  unscored: {cause}", f"{n:,}")
-    return table
+        out.print(f"  {n:,} unscored: {cause}", markup=False, highlight=False)
+    out.print(file, markup=False, highlight=False, soft_wrap=True)

@@ -87,7 +87,7 @@ def serve(
         err.print(f"guerdon: serving {reward} on {url}; {url}/docs says how, {url}/ready says when", markup=False,
                   highlight=False, soft_wrap=True)  # fmt: skip
 
-    def warn(why: str) -> None:
-        err.print(f"guerdon: not ready: {why}", markup=False, highlight=False, soft_wrap=True)
+    def tell(said: str) -> None:
+        err.print(f"guerdon: {said}", markup=False, highlight=False, soft_wrap=True)
 
-    listen(config, say, as_json, warn)
+    listen(config, say, as_json, tell)

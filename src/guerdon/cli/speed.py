@@ -27,7 +27,7 @@ def speed(
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
     for head in bench.HEADS:
-        table.add_column(head)
+        table.add_column(head, overflow="fold")
     for cells in bench.table(rows):
         table.add_row(*cells)
     out = console()

@@ -258,7 +258,7 @@ def _print_table(folder: Path, as_json: bool) -> None:
         "env_steps": "steps",
     }
     for head in heads.values():
-        table.add_column(head)
+        table.add_column(head, overflow="fold")
     for row in rows:
         table.add_row(*[_cell(row, key) for key in heads])
     console().print(table)

@@ -18,8 +18,9 @@ import pyarrow as pa
 
 from guerdon import segments
 from guerdon.batch import Batch, Column, Level
+from guerdon.errors import RecordError
 from guerdon.evidence.cache import keys
-from guerdon.evidence.observer import Cost
+from guerdon.evidence.observer import Cost, check_name, failures
 from guerdon.evidence.use import Grade, Here, Workers, cache_in_use, progress_in_use, using, workers_in_use
 from guerdon.evidence.use import Memory as Cache
 from guerdon.records import Verdict
@@ -59,6 +60,10 @@ class Grading:
     version: str = "1"
     cost: Cost = "seconds"
     deadline: float | None = 1.0
+
+    def __post_init__(self) -> None:
+        check_name(self.name, "Grading")
+        check_reads(self.reads, "Grading")
 
     def observe(self, batch: Batch) -> Batch:
         """The batch with the column `name`, its cause and its facts on it."""
@@ -152,11 +157,16 @@ def rows_of(batch: Batch, reads: Sequence[str], level: Level, who: str) -> tuple
     for name, column in zip(reads, columns, strict=True):
         for i in np.flatnonzero(~column.valid).tolist():
             verdicts[i] = verdicts[i] or Verdict.unscored(f"{name} is missing")
-    if "failed" in batch:
-        failed = batch.lift(batch["failed"], level) if level != "group" else None
-        for i in np.flatnonzero(failed.valid & np.asarray(failed.values, bool)).tolist() if failed else ():
-            verdicts[i] = Verdict.unscored("the play failed")
+    fell = [(i, why) for i, why in enumerate(failures(batch, level)) if why]
+    for i, why in fell:
+        verdicts[i] = Verdict.unscored(why)
     return rows, verdicts
+
+
+def check_reads(reads: Any, who: str) -> None:
+    """Raises RecordError where what is read is one text, which is no list of columns but a list of letters."""
+    if isinstance(reads, str):
+        raise RecordError(f"{who}: reads is {reads!r}; a list of columns is needed; write reads=({reads!r},)")
 
 
 def with_verdicts(batch: Batch, name: str, level: Level, verdicts: Sequence[Verdict]) -> Batch:

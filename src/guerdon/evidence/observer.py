@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
 
 from guerdon.batch import Batch, Column, Level
-from guerdon.errors import GuerdonError, LevelError, UnknownNameError, UnscoredError
+from guerdon.errors import GuerdonError, LevelError, RecordError, UnknownNameError, UnscoredError
 from guerdon.evidence.use import Memory, Progress, Workers, using
 
 Cost = Literal["free", "seconds", "minutes"]
@@ -52,6 +52,14 @@ class Reading:
 
     Attributes:
         read: from a batch to the column of facts.
+        level, low, high: of that column; what is outside the range leaves the whole batch unscored.
+
+    Example:
+        >>> words = Reading("words", lambda b: Column.of("step", [len(a.split()) for a in b["action"].tolist()]),
+        ...                 level="step", high=np.inf)
+        >>> batch = Batch.from_steps(group=[0], trajectory=[0], reward=[0.0], action=["go north"])
+        >>> words.observe(batch)["words"].values
+        array([2])
     """
 
     name: str
@@ -61,6 +69,9 @@ class Reading:
     high: float = 1.0
     version: str = "1"
     cost: Cost = "free"
+
+    def __post_init__(self) -> None:
+        check_name(self.name, "Reading")
 
     def observe(self, batch: Batch) -> Batch:
         """The batch with the column `name` on it."""
@@ -92,6 +103,7 @@ def observe(
 
     Raises:
         UnknownNameError: two different observers have one name.
+        RecordError: what is given is no list of observers.
 
     Example:
         >>> from guerdon.evidence import turns
@@ -100,7 +112,12 @@ def observe(
         array([2.])
     """
     wanted: dict[str, Observer] = {}
-    for observer in observers:
+    if not isinstance(observers, Iterable):
+        raise RecordError(
+            f"observe: {_shown(observers)} is given for the observers; a list of them is needed; write "
+            "observe(batch, [match(), turns]), or observe(batch, term.observers)"
+        )
+    for observer in (an_observer(given, "observe") for given in observers):
         if wanted.setdefault(observer.name, observer) != observer:
             raise UnknownNameError(
                 f"observe: two observers are named {observer.name!r}; a name stands for one column of facts; rename one"
@@ -137,6 +154,58 @@ def unscored(batch: Batch, name: str) -> dict[str, int]:
     return out
 
 
+def an_observer(given: Any, who: str) -> Observer:
+    """What is given, which is an observer with a text for a name; else RecordError, with what to write.
+
+    Example:
+        >>> from guerdon.evidence import match
+        >>> an_observer(match, "fact")
+        Traceback (most recent call last):
+        ...
+        guerdon.errors.RecordError: fact: match itself is given, uncalled; an observer is needed; call it: match()
+    """
+    if isinstance(given, Observer) and not isinstance(given, type):
+        check_name(given.name, who)
+        return given
+    if callable(given) and (name := getattr(given, "__name__", None)):
+        raise RecordError(f"{who}: {name} itself is given, uncalled; an observer is needed; call it: {name}()")
+    raise RecordError(
+        f"{who}: {_shown(given)} is given; an observer is needed, such as match() or turns; see docs/observers.md"
+    )
+
+
+def check_name(name: Any, who: str) -> None:
+    """Raises RecordError unless the name of an observer is a text that is not empty: an option in its place is told."""
+    if not isinstance(name, str) or not name:
+        raise RecordError(
+            f"{who}: {_shown(name)} is given for the name of an observer; a text is needed; the name comes first, so "
+            "give options by keyword, as in length_band(low=1, high=50, slack=10)"
+        )
+
+
+def failures(batch: Batch, level: Level) -> list[str | None]:
+    """For each item of a level why its play failed, as it was recorded; None where it did not.
+
+    Example:
+        >>> from guerdon.records import Ended, Trajectory
+        >>> failures(Batch.of([Trajectory("a", ended=Ended.failed(0, "it hung")), Trajectory("a")]), "trajectory")
+        ['the play failed: it hung', None]
+    """
+    failed = batch["failed"] if "failed" in batch and level != "group" else None
+    if failed is None or not (failed.valid & np.asarray(failed.values, bool)).any():
+        return [None] * batch.size(level)
+    ended = batch["ended_by"].tolist() if "ended_by" in batch else [None] * len(failed)
+    whys = [f"the play failed{f': {by}' if by else ''}" if fell else None
+            for fell, by in zip(failed.tolist(), ended, strict=True)]  # fmt: skip
+    return [whys[i] for i in batch.index("trajectory", at=level).tolist()]
+
+
+def _shown(given: Any) -> str:
+    """The value and its kind, short enough for a sentence."""
+    said = repr(given)
+    return f"{said if len(said) <= 60 else said[:57] + '...'} ({type(given).__name__})"
+
+
 def _observed(batch: Batch, observer: Observer) -> tuple[Batch, bool]:
     cause = f"{observer.name}/cause"
     try:
@@ -153,21 +222,35 @@ def _observed(batch: Batch, observer: Observer) -> tuple[Batch, bool]:
         ), False
     if cause in batch and seen[cause] is batch[cause]:  # left by an earlier fault, and no longer true
         seen = replace(seen, columns={name: c for name, c in seen.columns.items() if name != cause})
-    return seen, True
+    return _with_failures(seen, observer.name), True
+
+
+def _with_failures(batch: Batch, name: str) -> Batch:
+    """The batch with the recorded cause of a play that failed, where the observer left neither score nor cause."""
+    column, cause = batch[name], f"{name}/cause"
+    ends = [] if column.whole else failures(batch, column.level)
+    if not any(ends):
+        return batch
+    said = batch[cause].tolist() if cause in batch else [None] * len(column)
+    told = [why or (None if ok else end) for why, ok, end in zip(said, column.valid.tolist(), ends, strict=True)]
+    return (
+        batch if told == said else batch.with_columns(**{cause: Column.of(column.level, pa.array(told, pa.string()))})
+    )
 
 
 def _check(before: Batch, after: Batch, observer: Observer) -> None:
     column = after[observer.name]
     if column.level != observer.level:
         raise LevelError(
-            f"observe: {observer.name!r} left a {column.level} column; it declares {observer.level} level; correct one"
+            f"observe: {observer.name!r} left a {column.level} column; it declares {observer.level} level; declare "
+            f"it with level={column.level!r}, or leave a {observer.level} column"
         )
     values = np.asarray(column.values, np.float64)[column.valid]
     outside = ~((values >= observer.low) & (values <= observer.high))  # NaN is outside too
     if outside.any():
         raise UnscoredError(
             f"observe: {observer.name!r} scored {values[outside][0]}; it declares [{observer.low}, {observer.high}]; "
-            "widen its range, or leave the item unscored"
+            "declare the range with low= and high=, or leave the item unscored"
         )
     if any(after.size(level) != before.size(level) for level in ("token", "step", "trajectory")):
         raise UnscoredError(f"observe: {observer.name!r} changed which items there are; it may only add columns")

@@ -15,7 +15,7 @@ import numpy as np
 from guerdon import segments
 from guerdon.batch import LEVELS, Batch, Column
 from guerdon.errors import LevelError, ShapeError
-from guerdon.rewards.term import WAYS_OUT, Term, failed, floats, mapped, need_level, union
+from guerdon.rewards.term import WAYS_OUT, Term, a_term, failed, floats, mapped, need_level, union
 
 Array = np.ndarray
 
@@ -184,7 +184,8 @@ def gate(term: Term, *, when: Term, above: Real = 0.0) -> Term:
         is_open = key.valid & (key.filled(-np.inf) > above)
         return floats(column, np.where(is_open, column.values, 0.0), key.valid & (column.valid | ~is_open))
 
-    return replace(mapped(term, shut, observers=when.observers), gates=union(((when, above),), when.gates, term.gates))
+    through = mapped(term, shut, a_term(when, "gate").observers, a_term(term, "gate").level)
+    return replace(through, gates=union(((when, above),), when.gates, term.gates))
 
 
 def delta(term: Term, start: Real = 0.0) -> Term:
@@ -307,4 +308,4 @@ def unfailed(term: Term) -> Term:
         broke = failed(batch)[batch.index("trajectory", at=column.level)]
         return floats(column, column.values, column.valid & ~broke)
 
-    return replace(mapped(term, kept), affine_of=term.affine_of)
+    return replace(mapped(term, kept, level=a_term(term, "unfailed").level), affine_of=term.affine_of)

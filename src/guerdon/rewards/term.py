@@ -18,8 +18,9 @@ import numpy as np
 
 from guerdon import segments
 from guerdon.batch import Batch, Column, Level
-from guerdon.errors import ColumnError, LevelError, UnscoredError
+from guerdon.errors import ColumnError, LevelError, RecordError, UnscoredError
 from guerdon.evidence import Observer
+from guerdon.evidence.observer import an_observer
 
 Array = np.ndarray
 Part = tuple[str, Column]
@@ -40,6 +41,7 @@ class Term:
             cancels such a map of a binary fact exactly, so credit can warn.
         gates: the conditions that it, or a part of it, stands behind: each a term and the threshold
             above which it is open, so that one that never opens can be told of.
+        level: of its column, where an observer declared it; None where that is known of a batch only.
 
     Example:
         >>> batch = Batch.from_steps(group=[0, 0], trajectory=[0, 0], reward=[1.0, 2.0])
@@ -53,11 +55,17 @@ class Term:
     observers: tuple[Observer, ...] = ()
     affine_of: str | None = None
     gates: tuple[tuple[Term, Real], ...] = ()
+    level: Level | None = None
 
     __array_ufunc__ = None  # so that np.float64(2) * term comes here, not to numpy's broadcasting
 
     def __call__(self, batch: Batch) -> Column:
-        return self.score(batch)
+        try:
+            return self.score(batch)
+        except LevelError as error:
+            if told := _faults(batch, str(error)):
+                raise LevelError(f"{told}; and so {error}") from error
+            raise
 
     def __add__(self, other: Term | Real) -> Term:
         if isinstance(other, Term):
@@ -78,7 +86,8 @@ class Term:
             return NotImplemented
         if not np.isfinite(weight):
             raise UnscoredError(f"Term: {weight} * {self.name!r}; a weight must be finite; drop the term instead")
-        return replace(mapped(self, lambda _, c: floats(c, weight * c.values, c.valid)), affine_of=self.affine_of)
+        times = mapped(self, lambda _, c: floats(c, weight * c.values, c.valid), level=self.level)
+        return replace(times, affine_of=self.affine_of)
 
     __rmul__ = __mul__
 
@@ -101,6 +110,7 @@ def fact(what: str | Observer) -> Term:
             whose column it reads.
 
     Raises:
+        RecordError: it is neither, such as a function that makes an observer and was not called.
         ColumnError: when called, if the batch has no such column, or it holds no single numbers.
         UnscoredError: when called, if a value that counts as present is infinite or NaN.
 
@@ -109,7 +119,8 @@ def fact(what: str | Observer) -> Term:
         >>> fact("outcome")(batch).values
         array([1.])
     """
-    name = what if isinstance(what, str) else what.name
+    observer = None if isinstance(what, str) else an_observer(what, "fact")
+    name = what if observer is None else observer.name
 
     def score(batch: Batch) -> Column:
         column = batch[name]
@@ -127,7 +138,9 @@ def fact(what: str | Observer) -> Term:
             )
         return floats(column, values, column.valid)
 
-    return Term(name, score, () if isinstance(what, str) else (what,), name)
+    if observer is None:
+        return Term(name, score, affine_of=name)
+    return Term(name, score, (observer,), name, level=observer.level)
 
 
 def floats(like: Column, values: Array, valid: Array, level: Level | None = None) -> Column:
@@ -149,17 +162,34 @@ def add_up(parts: Iterable[Part]) -> Column:
     first = parts[0][1]
     values, valid = first.values, first.valid
     for name, column in parts[1:]:
-        if column.level != first.level:
-            raise LevelError(
-                f"sum: {parts[0][0]!r} is at {first.level} level and {name!r} at {column.level} level; "
-                f"one level is needed; {WAYS_OUT}"
-            )
+        one_level(parts[0][0], first.level, name, column.level)
         values, valid = values + column.values, valid & column.valid
     return Column(first.level, values, valid, parts)
 
 
-def mapped(term: Term, f: Callable[[Batch, Column], Column], observers: tuple = ()) -> Term:
-    """The term under a linear map of columns, part by part; the whole is added up again from the parts."""
+def one_level(name: str, level: Level | None, other: str, its: Level | None) -> None:
+    """Raises LevelError where both levels are known and differ."""
+    if level and its and level != its:
+        raise LevelError(
+            f"sum: {name!r} is at {level} level and {other!r} at {its} level; one level is needed; {WAYS_OUT}"
+        )
+
+
+def a_term(given: Any, who: str) -> Term:
+    """What is given, which is a term; else RecordError, with what to write."""
+    if isinstance(given, Term):
+        return given
+    write = f"fact({given!r})" if isinstance(given, str) else "fact(observer)"
+    raise RecordError(f"{who}: {given!r} is of the type {type(given).__name__}; a term is needed; write {write}")
+
+
+def mapped(term: Term, f: Callable[[Batch, Column], Column], observers: tuple = (), level: Level | None = None) -> Term:
+    """The term under a linear map of columns, part by part; the whole is added up again from the parts.
+
+    Args:
+        level: of what comes out, where it is known.
+    """
+    a_term(term, getattr(f, "__qualname__", "mapped").partition(".")[0])
 
     def score(batch: Batch) -> Column:
         column = term(batch)
@@ -167,7 +197,7 @@ def mapped(term: Term, f: Callable[[Batch, Column], Column], observers: tuple = 
             return f(batch, column)
         return add_up((name, f(batch, part)) for name, part in column.parts)
 
-    return Term(term.name, score, union(term.observers, observers), gates=term.gates)
+    return Term(term.name, score, union(term.observers, observers), gates=term.gates, level=level)
 
 
 def union(*several: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -191,12 +221,11 @@ def at_end(term: Term) -> Term:
     """
 
     def place(batch: Batch, column: Column) -> Column:
-        need_level("at_end", term.name, column, "trajectory")
         owner = batch.trajectory_of_step
         end = segments.last(owner)
         return floats(column, np.where(end, column.values[owner], 0.0), column.valid[owner] | ~end, "step")
 
-    return replace(mapped(term, place), affine_of=term.affine_of)
+    return replace(_moved("at_end", term, place, "step", "trajectory"), affine_of=term.affine_of)
 
 
 def broadcast(term: Term) -> Term:
@@ -209,10 +238,9 @@ def broadcast(term: Term) -> Term:
     """
 
     def copy(batch: Batch, column: Column) -> Column:
-        need_level("broadcast", term.name, column, "trajectory", "group")
         return batch.lift(column, "step")
 
-    return replace(mapped(term, copy), affine_of=term.affine_of)
+    return replace(_moved("broadcast", term, copy, "step", "trajectory", "group"), affine_of=term.affine_of)
 
 
 def total(term: Term) -> Term:
@@ -227,12 +255,11 @@ def total(term: Term) -> Term:
     """
 
     def add(batch: Batch, column: Column) -> Column:
-        need_level("total", term.name, column, "step")
         n = batch.size("trajectory")
         values = segments.total(np.where(column.valid, column.values, 0.0), batch.trajectory_of_step, n)
         return floats(column, values, _whole(batch, column), "trajectory")
 
-    return mapped(term, add)
+    return _moved("total", term, add, "trajectory", "step")
 
 
 def mean(term: Term) -> Term:
@@ -245,13 +272,12 @@ def mean(term: Term) -> Term:
     """
 
     def average(batch: Batch, column: Column) -> Column:
-        need_level("mean", term.name, column, "step")
         n = batch.size("trajectory")
         values = segments.mean(np.where(column.valid, column.values, 0.0), batch.trajectory_of_step, n)
         some = segments.count(batch.trajectory_of_step, n) > 0
         return floats(column, values, _whole(batch, column) & some, "trajectory")
 
-    return mapped(term, average)
+    return _moved("mean", term, average, "trajectory", "step")
 
 
 def final(term: Term) -> Term:
@@ -264,14 +290,13 @@ def final(term: Term) -> Term:
     """
 
     def read(batch: Batch, column: Column) -> Column:
-        need_level("final", term.name, column, "step")
         end = segments.last(batch.trajectory_of_step)
         owner = batch.trajectory_of_step[end]
         values, valid = np.zeros(batch.size("trajectory")), np.zeros(batch.size("trajectory"), bool)
         values[owner], valid[owner] = column.values[end], column.valid[end]
         return floats(column, values, valid & ~failed(batch), "trajectory")
 
-    return mapped(term, read)
+    return _moved("final", term, read, "trajectory", "step")
 
 
 def failed(batch: Batch) -> Array:
@@ -282,12 +307,32 @@ def failed(batch: Batch) -> Array:
     return column.valid & np.asarray(column.values, bool)
 
 
-def need_level(caller: str, name: str, column: Column, *levels: Level) -> None:
-    """Raises LevelError, naming the ways out, unless the column is at one of the levels."""
-    if column.level not in levels:
+def need_level(caller: str, name: str, column: Column | Term, *levels: Level) -> None:
+    """Raises LevelError, naming the ways out, where the column is at another level, or the term as it was declared."""
+    if column.level is not None and column.level not in levels:
         raise LevelError(
             f"{caller}: {name!r} is at {column.level} level; {' or '.join(levels)} level is needed; {WAYS_OUT}"
         )
+
+
+def _moved(caller: str, term: Term, f: Callable[[Batch, Column], Column], to: Level, *levels: Level) -> Term:
+    """The term brought from one of the levels to another; what an observer declares is looked at here already."""
+    need_level(caller, a_term(term, caller).name, term, *levels)
+
+    def moved(batch: Batch, column: Column) -> Column:
+        need_level(caller, term.name, column, *levels)
+        return f(batch, column)
+
+    return mapped(term, moved, level=to)
+
+
+def _faults(batch: Batch, said: str) -> str:
+    """What the observers of columns that a sentence names say where they left no score at all."""
+    causes = {}
+    for name, column in batch.columns.items():
+        if repr(name) in said and f"{name}/cause" in batch and not column.valid.any():
+            causes |= dict.fromkeys(why for why in batch[f"{name}/cause"].tolist() if why and why not in said)
+    return "; ".join(list(causes)[:3])
 
 
 def _whole(batch: Batch, column: Column) -> Array:
@@ -297,10 +342,12 @@ def _whole(batch: Batch, column: Column) -> Array:
 
 
 def _sum(left: Term, right: Term) -> Term:
+    one_level(left.name, left.level, right.name, right.level)
+
     def score(batch: Batch) -> Column:
         a, b = left(batch), right(batch)
         return add_up((a.parts or ((left.name, a),)) + (b.parts or ((right.name, b),)))
 
     same = left.affine_of if left.affine_of == right.affine_of else None
     name, gates = f"{left.name} + {right.name}", union(left.gates, right.gates)
-    return Term(name, score, union(left.observers, right.observers), same, gates)
+    return Term(name, score, union(left.observers, right.observers), same, gates, left.level or right.level)

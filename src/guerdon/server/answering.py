@@ -31,11 +31,17 @@ class Answering:
     config: Config
     compares: str = ""
 
+    def plan(self) -> str:
+        """What `warm` is about to do: /ready says it while it is done."""
+        by = ", ".join(o.name for o in self.scoring.term.observers) or self.scoring.term.name
+        return f"the self-test: plays{' of --probe' if self.config.probe else ''} are graded by {by}"
+
     def warm(self) -> dict[str, Any]:
         """Grades the probe: starts what grades, and learns whether the reward compares plays.
 
         Returns:
-            What /ready says: how many of the probe's plays were scored, and why others were not.
+            What /ready says: how many of the probe's plays were scored, and why others were not. Where none of the
+            made-up plays was, a `warning` beside it: plays of trainers may bring what these lack.
 
         Raises:
             RecordError: none of the plays of `--probe` is scored; a server that grades nothing is not ready.
@@ -55,6 +61,12 @@ class Answering:
         out["parts"] = list(dict.fromkeys(name for a in answers for name in a.parts))
         if causes:
             out["unscored"] = list(causes)
+        if not scored:
+            why = "; ".join(map(str, causes))
+            out["warning"] = (
+                f"none of the {len(plays)} made-up plays of the self-test could be scored ({why}); "
+                "plays of trainers may bring what they lack; --probe FILE tries some as they will come"
+            )
         if self.compares:
             out["compares"] = self.compares
         return out

@@ -30,6 +30,7 @@ from guerdon.server.protocol import Reply, refusal
 SHORT = 0.02  # seconds after which a run no longer keeps the next one waiting
 RUN = 32  # the most requests in a run
 RUN_BYTES = 4 * 2**20
+SLOW = 5.0  # seconds after which what the start waits for is told
 START = 300.0  # seconds that a reward may take to load and to grade the probe
 PATIENCE = 0.5  # of the timeout, after which the requests of a run are also tried each by itself
 ARRIVAL = 1.0  # seconds after SIGTERM that bodies on their way have to arrive
@@ -58,13 +59,19 @@ class Run:
 
 @dataclass(eq=False)
 class Process:
-    """A scoring process and its socket; `report` is there once it is ready."""
+    """A scoring process and its socket; `report` is there once it is ready, and `doing` says what it does before."""
 
     popen: subprocess.Popen
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
     runs: dict[int, Run] = field(default_factory=dict)
     report: dict[str, Any] | None = None
+    doing: str = "the reward is loaded"
+    began: float = field(default_factory=time.monotonic)
+
+    def waited(self) -> float:
+        """Seconds that it has not been ready."""
+        return 0.0 if self.report is not None else time.monotonic() - self.began
 
     def kill(self) -> None:
         """Ends it, and what it started."""
@@ -79,7 +86,8 @@ class Line:
 
     Attributes:
         broken: why no scoring process could be started, or "".
-        on_broken: told that, when it is new.
+        tell: told what the operator has to know, when it is new: that, what a slow start waits for, or the warning of
+            a self-test that scored nothing.
         arriving: the time that bodies on their way may still take.
         restarts: how many were begun again.
     """
@@ -88,7 +96,8 @@ class Line:
         self.config, self.on_restart = config, on_restart
         self.processes: list[Process] = []
         self.waiting: deque[Job] = deque()
-        self.on_broken: Callable[[str], None] = lambda why: None
+        self.tell: Callable[[str], None] = lambda said: None
+        self._told: set[str] = set()
         self.arriving: set[asyncio.Timeout] = set()
         self.broken, self.restarts, self.ends = "", 0, float("inf")
         self._number, self._timer = 0, None
@@ -126,6 +135,8 @@ class Line:
         said: dict[str, Any] = {"scorers": len(up), **(up[0].report if up else {})}
         if self.broken:
             said["broken"] = self.broken
+        elif not up and self.processes:
+            said["waiting"] = f"{self.processes[0].doing}, for {self.processes[0].waited():.0f} s so far"
         if self.draining:
             said["draining"] = True
         return bool(up) and not self.draining, said
@@ -192,11 +203,8 @@ class Line:
             process = None
             try:
                 process = await self._start()
-                async with asyncio.timeout(START):
-                    kind, said = await areceive(process.reader)
-                if kind == "broken":
-                    raise EnvironmentFault(said)
-                process.report, self.broken, wait = said, "", 0.1
+                process.report = await self._started(process)
+                self.broken, wait = "", 0.1
                 self._pump()
                 while True:
                     number, replies = await areceive(process.reader)
@@ -220,10 +228,27 @@ class Line:
             await asyncio.sleep(wait)
             wait = min(wait * 2, 5.0)
 
+    async def _started(self, process: Process) -> dict[str, Any]:
+        """What its self-test said; EnvironmentFault where the reward cannot be served."""
+        async with asyncio.timeout(START):
+            while (got := await areceive(process.reader))[0] == "loaded":
+                process.doing = got[1]
+        kind, said = got
+        if kind == "broken":
+            raise EnvironmentFault(said)
+        if "warning" in said:
+            self._tell_once(f"ready, but {said['warning']}")
+        return said
+
     def _is_broken(self, why: str) -> None:
         if why != self.broken:
             self.broken = why
-            self.on_broken(why)
+            self.tell(f"not ready: {why}")
+
+    def _tell_once(self, said: str) -> None:
+        if said not in self._told:
+            self._told.add(said)
+            self.tell(said)
 
     async def _start(self) -> Process:
         ours, theirs = socket.socketpair()
@@ -265,6 +290,8 @@ class Line:
         while True:
             await asyncio.sleep(min(0.25, self.config.timeout / 4))
             now = time.monotonic()
+            if not self.broken and self.processes and min(p.waited() for p in self.processes) > SLOW:
+                self._tell_once(f"not ready yet: {self.processes[0].doing}; /ready says how long")
             for job in [j for j in self.waiting if now >= min(j.ends, self.ends)]:
                 self._late(job)
             self.waiting = deque(j for j in self.waiting if not j.reply.done())

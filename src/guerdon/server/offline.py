@@ -2,7 +2,8 @@
 
 OUT/settings.json           what was asked; another question needs another folder
 OUT/batches/000000.parquet  a chunk: its columns, facts and `worth`; OUT/batches/000000.jsonl its answers
-OUT/scores.jsonl            all answers, in the order of the file, once all are there
+OUT/scores.jsonl            all answers, in the order of the file, once all are there; each with `line`, its number in
+                            the file, the play's `group`, and its `id` where it has one
 OUT/summary.json            counts, causes, mean and spread
 """
 
@@ -12,6 +13,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -51,12 +53,14 @@ def score_file(
     parts.mkdir(parents=True, exist_ok=True)
     sweep(out), sweep(parts)
     done = lost = 0
+    numbers = _numbers(file)
     for number, plays in enumerate(_chunks(file, chunk, scoring)):
+        places = list(islice(numbers, len(plays)))
         answers = parts / f"{number:06d}.jsonl"
         if not answers.exists():
             found, batch = scoring.score_whole(plays)
             write_batch(parts / f"{number:06d}.parquet", batch)
-            _write(answers, plays, found)  # after the batch: it says that the chunk is whole
+            _write(answers, places, plays, found)  # after the batch: it says that the chunk is whole
         lost += sum(row["value"] is None for row in _rows(answers))
         done += len(plays)
         show(done, lines, lost)
@@ -127,10 +131,17 @@ def _chunks(file: Path, size: int, scoring: Scoring) -> Iterator[list[Trajectory
         yield chunk
 
 
-def _write(path: Path, plays: list[Trajectory], answers: list[Answer]) -> None:
+def _numbers(file: Path) -> Iterator[int]:
+    """The number of each line that holds a play: blank ones are passed over, as in reading."""
+    with open(file, "rb") as lines:
+        yield from (number for number, line in enumerate(lines, 1) if line.strip())
+
+
+def _write(path: Path, places: list[int], plays: list[Trajectory], answers: list[Answer]) -> None:
     with atomic(path) as part, open(part, "w", encoding="utf-8", errors="replace") as file:
-        for play, answer in zip(plays, answers, strict=True):
-            row = {"group": play.group, **answer.as_json()}
+        for place, play, answer in zip(places, plays, answers, strict=True):
+            named = {"id": play.extra["id"]} if "id" in play.extra else {}
+            row = {"line": place, "group": play.group, **named, **answer.as_json()}
             file.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
 
 

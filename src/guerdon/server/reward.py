@@ -7,7 +7,7 @@ from tempfile import TemporaryFile
 from typing import Any
 
 from guerdon.environments import from_file
-from guerdon.errors import RunFolderError, UnknownNameError
+from guerdon.errors import EnvironmentFault, RunFolderError, UnknownNameError
 from guerdon.rewards import Term
 
 
@@ -15,8 +15,8 @@ def load_reward(name: str) -> Term:
     """The Term that a file of the user's calls NAME, for a name of the form `FILE.py:NAME`.
 
     Raises:
-        UnknownNameError: the name has another form, or the file has no Term of that name.
-        EnvironmentFault: the file cannot be read or run.
+        UnknownNameError: the name has another form, there is no such file, it cannot be run, or it has no Term of that
+            name.
 
     Example:
         >>> import tempfile
@@ -30,7 +30,10 @@ def load_reward(name: str) -> Term:
             f"load_reward: the reward is {name!r}; FILE.py:NAME is needed; name a Term of a file of yours, as in "
             "reward.py:REWARD"
         )
-    return from_file(name, "Term", lambda it: isinstance(it, Term))
+    try:
+        return from_file(name, "Term", lambda it: isinstance(it, Term))
+    except EnvironmentFault as fault:  # another path, or a mended file, is needed: that is usage
+        raise UnknownNameError(str(fault)) from fault
 
 
 def open_workers(said: str | None) -> Any:

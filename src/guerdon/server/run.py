@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 from guerdon.errors import MissingExtraError, RunFolderError
@@ -20,14 +21,15 @@ def serve(
     config: Config,
     say: Callable[[str], None] = lambda url: None,
     as_json: bool = False,
-    warn: Callable[[str], None] = lambda why: None,
+    tell: Callable[[str], None] = lambda said: None,
 ) -> None:
     """Serves until SIGTERM or SIGINT.
 
     Args:
         say: told the URL once it listens.
         as_json: print one JSON object with the address once it listens, for programs.
-        warn: told why the reward cannot be served, where that is so; /ready says it too.
+        tell: told what the operator has to know, once: why the reward cannot be served, what a long self-test waits
+            for, that it scored nothing; /ready says these too.
 
     Raises:
         MissingExtraError: the extra `server` is not installed.
@@ -35,13 +37,15 @@ def serve(
     """
     try:
         from guerdon.server.app import hot, make_app
+
+        import_module("uvicorn")  # what `_server` needs is missed before anything is said
     except ImportError as error:
         raise MissingExtraError(
             f"serve: {error.name} is not installed; the server needs the extra server; "
             "run: pip install 'guerdon[server]'"
         ) from error
     app = make_app(config)
-    app.state.line.on_broken = warn
+    app.state.line.tell = tell
     sock = _listen(config)
     host, port = sock.getsockname()[:2]
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

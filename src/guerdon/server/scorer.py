@@ -54,6 +54,7 @@ def main(fd: int) -> None:
 
     try:
         answering = build(config)
+        send(("loaded", answering.plan()))
         report = answering.warm()
     except Exception as error:  # noqa: BLE001 (the reward's file is the user's, and may raise anything)
         send(("broken", sentence(error)))

@@ -194,11 +194,6 @@ def replace_group(play: Trajectory, group: Any) -> Trajectory:
     return Trajectory(group, play.task, play.steps, play.outcome, play.ended, play.extra)
 
 
-def sentence(error: BaseException) -> str:
-    """What an error says; with its type where it is not ours."""
-    return str(error) if isinstance(error, GuerdonError) else f"{type(error).__name__}: {error}"
-
-
 # What to say of each play.
 
 
@@ -284,16 +279,28 @@ def _facts(before: Batch, after: Batch) -> dict[str, list[Any]]:
     return out
 
 
+def sentence(error: BaseException) -> str:
+    """What an error says; with its type where it is not ours.
+
+    Example:
+        >>> sentence(ZeroDivisionError("by zero"))
+        'ZeroDivisionError: by zero'
+    """
+    return str(error) if isinstance(error, GuerdonError) else f"{type(error).__name__}: {error}"
+
+
 def _cause(term: Term, batch: Batch, column: Column, parts: Mapping[str, list], i: int) -> str:
-    """Why play i has no value: what its observers say, how it ended, or which part is missing."""
+    """Why play i has no value: how it ended, what its observers say, or which part is missing."""
+    if _failed(batch)[i]:
+        by = batch["ended_by"].tolist()[i] if "ended_by" in batch else None
+        return f"the play failed{f': {by}' if by else ''}"
     found = [(o.name, why) for o in term.observers for why in [_unseen(batch, o.name, i)] if why]
     said = [why if why.startswith(f"{name}: ") else f"{name}: {why}" for name, why in found]
     if said:
         return "; ".join(dict.fromkeys(said))
-    if _failed(batch)[i]:
-        by = batch["ended_by"].tolist()[i] if "ended_by" in batch else None
-        return f"the play failed{f': {by}' if by else ''}"
     missing = [name for name, values in parts.items() if values[i] is None] or [term.name]
+    if len(missing) == 1 and missing[0] in batch:  # a column that other plays fill
+        return f"{missing[0]} is missing"
     return f"{' and '.join(missing)} {'have' if len(missing) > 1 else 'has'} no value for this play"
 
 

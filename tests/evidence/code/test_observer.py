@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from guerdon import Batch, Column
+from guerdon.errors import RecordError
 from guerdon.evidence import observe
 from guerdon.evidence.code import CodeGrader, Language, Limits, code_tests, last_block
 
@@ -85,7 +86,9 @@ def test_the_reference_names_the_language():
 @pytest.mark.parametrize(
     ("reference", "says"),
     [
-        ("[", "Expecting value"), ("[]", "no tests"), ('{"language": "python"}', "of type NoneType"),
+        ("[", "no JSON (Expecting value"), ("[]", "no tests"),
+        ('{"language": "python"}', "a reference that has language"),
+        ("print hello", "a list of tests is needed, or"), ('{"tests": 3}', "of type int; a list is needed"),
         ('{"language": "cobol", "tests": []}', "language 'cobol'"), ('[{"stdin": "1"}]', "test 0 has stdin"),
         ("1", "of type int"),
         ('{"language": "c", "tests": [{"call": "f", "returns": 1}]}', "calls f in c"),
@@ -94,6 +97,27 @@ def test_the_reference_names_the_language():
 def test_a_reference_without_tests_is_no_score(reference, says):
     out = observe(batch([RIGHT], [reference]), [code_tests()])
     assert out["code"].tolist() == [None] and says in out["code/cause"].tolist()[0]
+    assert "holds no tests" not in out["code/cause"].tolist()[0]
+
+
+@pytest.mark.bad_input
+def test_a_language_is_not_taken_for_the_name_of_the_fact():
+    with pytest.raises(RecordError, match=r"write code_tests\(language='javascript'\)"):
+        code_tests("javascript")
+    with pytest.raises(RecordError, match="'js', which is a language's"):
+        code_tests(name="js")
+    with pytest.raises(TypeError):
+        code_tests("code", "python")
+    assert code_tests("lua", language="lua").name == "lua"
+    with pytest.raises(RecordError, match=r'limits of type int; .*write limits=\{"wall": 2.0\}'):
+        code_tests(limits=1)
+
+
+def test_a_prelude_is_put_before_the_program():
+    tests = [{"call": "f", "args": [[1, 2]], "returns": 3}]
+    program = "```\ndef f(x: List[int]) -> int: return sum(x)\n```"
+    assert CodeGrader()(program, tests).value == 0.0
+    assert code_tests(prelude="from typing import *\n").grade(program, tests).value == 1.0
 
 
 def test_all_of_the_action_is_the_program_where_it_is_not_fenced():
@@ -118,7 +142,7 @@ def test_the_version_follows_what_decides_an_outcome():
         for options in (
             {}, {"language": "lua"}, {"language": own}, {"limits": Limits(wall=1.0)}, {"limits": {"memory": 1 << 28}},
             {"tolerance": 0.1}, {"integers": True}, {"fresh": True}, {"fenced": False}, {"total": 9.0},
-            {"sandbox": "bubblewrap"},
+            {"sandbox": "bubblewrap"}, {"prelude": "import math\n"},
         )
     ]  # fmt: skip
     assert len(set(versions)) == len(versions)

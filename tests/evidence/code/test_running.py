@@ -188,6 +188,8 @@ def test_what_cannot_be_asked_is_refused(box):
         run("x", [{"file": "test_x.py", "text": "def test_a(): pass"}], "lua", sandbox=box)
     with pytest.raises(RecordError, match="of type bytes"):
         run(b"x", SQUARES, sandbox=box)
+    with pytest.raises(RecordError, match=r"limits of type int; .* is needed; write limits="):
+        run(HONEST, SQUARES, sandbox=box, limits=1)
     with pytest.raises(RecordError, match="tolerance of -1"):
         run(HONEST, SQUARES, sandbox=box, tolerance=-1)
 

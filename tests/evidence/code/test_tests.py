@@ -69,12 +69,30 @@ def test_the_functions_of_a_file_are_found_without_running_it():
         ([{"call": "f", "args": [{"$bytes": 1}], "returns": 1}], "not well formed"),
         ([{"file": "x.py", "text": "def"}], "is not Python"),
         ([{}], "has nothing"),
+        ([{"file": "x.py", "text": ""}], "no test, and asks nothing"),
+        ([{"file": "x.py", "text": "def check(f): assert f(2) == 5"}], "no test, and asks nothing"),
+        ([{"file": "x.py", "text": "def test(): assert f(2) == 5"}], "only test, which is no test"),
+        ([{"file": "x.py", "text": "class A:\n def test_a(self): pass\nf(1)"}], "only test_a, which is no test"),
+        ([{"file": "x.py", "text": "if __name__ == '__main__': assert f(2) == 5"}], "asks nothing"),
+        ([{"file": "x.py", "text": "def test_a():\n yield f, 2"}], "test_a has a `yield`"),
+        ([{"file": "x.py", "text": "class T(unittest.TestCase):\n async def test_a(s): pass"}], "does not await it"),
     ],
 )
 @pytest.mark.bad_input
 def test_what_is_no_test_is_refused_with_the_way_out(tests, says):
     with pytest.raises(RecordError, match=says):
         read(tests)
+
+
+def test_tests_of_a_file_are_found_by_whatever_name_their_class_has():
+    text = (
+        "from unittest import IsolatedAsyncioTestCase, TestCase as Case\nclass A(Case):\n def test_a(self): pass\n"
+        "class B(IsolatedAsyncioTestCase):\n async def test_b(self): pass\n"
+        "def test_c():\n def inner(): yield 1\n assert inner()"
+    )
+    assert [t.name for t in read([{"file": "test_x.py", "text": text}])] == ["test_c", "A.test_a", "B.test_b"]
+    for whole in ("check(f)", "def test(): assert f(1)\ntest()", "for n in [1]:\n assert f(n)", "raise ValueError"):
+        assert [t.name for t in read([{"file": "x.py", "text": whole}])] == ["x.py"]
 
 
 def test_deep_values_are_refused():

@@ -16,7 +16,7 @@ import pytest
 
 from evidence.judges.endpoint import Answer, said, score, serving, verdict
 from guerdon import Batch, Column, Ended, Step, Task, Trajectory
-from guerdon.errors import LevelError, PolicyError
+from guerdon.errors import LevelError, PolicyError, RecordError
 from guerdon.evidence import Observer, observe, unscored
 from guerdon.evidence.judges import (
     Curated,
@@ -111,7 +111,7 @@ def test_a_judge_of_records():
     with serving(script) as server:
         judge = Judge("rubric", server.endpoint(), Rubric("t"), reads=("prompt", "reference", "action"))
         out = observe(Batch.of(plays), [judge])
-    assert out["rubric"].tolist() == [1.0, None] and out["rubric/cause"].tolist() == [None, "the play failed"]
+    assert out["rubric"].tolist() == [1.0, None] and out["rubric/cause"].tolist() == [None, "the play failed: it hung"]
     assert out.relations["rubric/items"].to_pylist()[0]["criterion"] == "c1"
 
 
@@ -370,3 +370,20 @@ def test_a_real_server_is_asked_and_what_it_leaves_out_is_noticed(real):
         "the judge's answer has no JSON object with the code of the question",
         "log-probabilities were asked for and did not come; this endpoint does not give them",
     }
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"form": "text"}, "form is 'text'; the form itself is needed; write yes_no"),
+        ({"form": Rubric}, "the form itself is needed"),
+        ({"endpoint": "http://127.0.0.1:1/v1"}, "the endpoint itself is needed; write Endpoint"),
+        ({"reads": "action"}, r"reads is 'action'; a list of columns is needed; write reads=\('action',\)"),
+        ({"name": 3}, "for the name of an observer"),
+    ],
+)
+def test_a_judge_of_the_wrong_parts_is_refused_when_it_is_made(changed, says):
+    parts = {"name": "j", "endpoint": Endpoint("http://127.0.0.1:1/v1", "m"), "form": Rubric("t"), **changed}
+    with pytest.raises(RecordError, match=says):
+        Judge(**parts)

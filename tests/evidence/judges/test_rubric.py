@@ -86,10 +86,10 @@ def of(*entries):
     return rubric_of(list(entries))
 
 
-RIGHT = {"id": "right", "text": "", "kind": "essential", "weight": 2}
-CLEAR = {"id": "clear", "text": ""}
-EXTRA = {"id": "extra", "text": "", "kind": "bonus"}
-RUDE = {"id": "rude", "text": "", "kind": "pitfall"}
+RIGHT = {"id": "right", "text": "It is right.", "kind": "essential", "weight": 2}
+CLEAR = {"id": "clear", "text": "It is clear."}
+EXTRA = {"id": "extra", "text": "It is extra.", "kind": "bonus"}
+RUDE = {"id": "rude", "text": "It is rude.", "kind": "pitfall"}
 
 
 @pytest.mark.parametrize(
@@ -216,12 +216,16 @@ def test_each_item_brings_its_own_rubric():
 
 
 def test_degrees_of_a_criterion():
-    form = Rubric("You judge.", of({"id": "a", "text": "", "levels": [0, 0.5, 1]}, {"id": "b", "text": ""}))
+    form = Rubric("You judge.", of({"id": "a", "text": "A.", "levels": [0, 0.5, 1]}, {"id": "b", "text": "B."}))
     assert judged(form, [{"a": 0.5, "b": 1}])[0].value == 0.75
 
 
 def test_the_order_of_the_file_does_not_matter():
-    rows = [{"id": "a", "text": "", "needs": ["b"]}, {"id": "b", "text": "", "needs": ["c"]}, {"id": "c", "text": ""}]
+    rows = [
+        {"id": "a", "text": "A", "needs": ["b"]},
+        {"id": "b", "text": "B", "needs": ["c"]},
+        {"id": "c", "text": "C"},
+    ]
     for seed in range(6):
         random.Random(seed).shuffle(rows)
         assert [c.id for c in rubric_of(rows)] == ["c", "b", "a"]
@@ -250,3 +254,25 @@ def test_each_category_has_a_score_of_its_own():
 def test_a_category_that_is_no_name_is_refused():
     with pytest.raises(RecordError, match="category"):
         rubric_of([{"text": "x", "category": "two words"}])
+
+
+# What is misspelt is told, and not judged without a text.
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    ("entry", "says"),
+    [
+        ({"id": "r", "txt": "It is right."}, "criterion 1 has the key 'txt'; known are arguments, category"),
+        ({"id": "r"}, "criterion 1 has no text"),
+        ({"id": "r", "text": "  "}, "criterion 1 has no text"),
+        ("", "criterion 1 has no text"),
+    ],
+)
+def test_another_key_and_an_empty_text_are_refused(entry, says):
+    with pytest.raises(RecordError, match=says):
+        rubric_of([entry])
+
+
+def test_a_criterion_that_a_program_checks_needs_no_text():
+    assert rubric_of([{"check": "at_most_words", "arguments": [3]}])[0].arguments == (3,)

@@ -92,7 +92,7 @@ def test_what_cannot_be_read_has_a_cause_and_its_neighbours_have_numbers():
     many = [played(policy, ("3", turns), ("3", turns, FAILED), ("3", [("ask", "hm " * 80)]))]
     many += [Batch.of([silent]), Batch.of([unread])]
     causes = [
-        None, "the play failed", "the context and the text have 83 tokens and the model reads 64",
+        None, "the play failed: the environment hung", "the context and the text have 83 tokens and the model reads 64",
         "the text to be scored has no tokens",
         "nothing stands before the text, so its first token has no probability",
     ]  # fmt: skip
@@ -105,7 +105,7 @@ def test_what_cannot_be_read_has_a_cause_and_its_neighbours_have_numbers():
         sampled = np.asarray(many[0]["sampled"].values, bool)
         assert (seen[observer.name].valid == (sampled & (many[0].step_of_token == 0))).all()
         found = {(s, c) for s, c in zip(many[0].step_of_token.tolist(), seen[f"{observer.name}/cause"].tolist()) if c}
-        assert {s for s, _ in found} == {1, 2} and (1, "the play failed") in found
+        assert {s for s, _ in found} == {1, 2} and (1, "the play failed: the environment hung") in found
         assert observer.name + "/cause" not in observer.observe(many[1]).columns  # nothing was sampled, nothing lacks
 
 

@@ -97,7 +97,8 @@ def test_what_cannot_be_read_has_a_cause_and_the_other_steps_a_score():
     seen = observe(batch, [path_scores(policy)])
     empty = "the text to be scored has no tokens"
     long = "the context and the text have 86 tokens and the model reads 64"
-    expected = [None, None, *["reference is missing"] * 2, *["the play failed"] * 2, None, empty, long, None, None]
+    failed = "the play failed: the environment hung"
+    expected = [None, None, *["reference is missing"] * 2, failed, failed, None, empty, long, None, None]
     assert seen["path_score/cause"].tolist() == expected
     assert (seen["path_score"].valid == np.array([cause is None for cause in expected])).all()
 

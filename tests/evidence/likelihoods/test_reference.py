@@ -220,7 +220,7 @@ def test_what_cannot_be_read_has_a_cause_and_its_neighbours_a_score():
         ("3", []), ("", [("ask", "so 3")]), ("3", [("ask", long)]),
     )  # fmt: skip
     causes = [
-        None, "reference is missing", "the play failed",
+        None, "reference is missing", "the play failed: the environment hung",
         "the play has no step, so there is nothing to put a text after", "the text to be scored has no tokens",
         "the context and the text have 83 tokens and the model reads 64",
     ]  # fmt: skip

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from guerdon.batch import Batch, Column
+from guerdon.errors import RecordError
 from guerdon.evidence import observe, using
 from guerdon.evidence.pool import Pool
 from guerdon.evidence.sql import (
@@ -351,3 +352,11 @@ def test_the_observer_reads_the_database_of_each_task(engine):
 def test_versions_tell_options_apart_and_are_the_same_each_time():
     versions = [sql_match(comparison=c).version for c in (Comparison(), Comparison(), Comparison(ordered=True))]
     assert versions[0] == versions[1] != versions[2] and " at 0x" not in versions[0]
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize("engine", ["duckdb", "postgres", Sqlite, None])
+def test_the_name_of_an_engine_is_no_engine(engine):
+    for make in (lambda: sql_match(engine=engine), lambda: run_query("", "select 1", engine)):
+        with pytest.raises(RecordError, match=r"an engine is needed; write Duckdb\(\) or Sqlite\(\)"):
+            make()

@@ -173,6 +173,17 @@ def named(asked: str | Language, who: str = "run") -> Language:
     return found
 
 
+def is_language(name: str) -> bool:
+    """Whether a language that comes along is asked for by this name.
+
+    Example:
+        >>> is_language("js"), is_language("code")
+        (True, False)
+    """
+    name = str(name).lower()
+    return _OTHER.get(name, name) in _KNOWN
+
+
 def fitted(limits: Limits | Mapping | None, needs: Limits, who: str = "run") -> Limits:
     """The limits of a run: those that a user gives, raised to the processes and address space of the language.
 
@@ -194,7 +205,10 @@ def fitted(limits: Limits | Mapping | None, needs: Limits, who: str = "run") -> 
                 f"{who}: limits {', '.join(map(str, limits))}; known are {known}; correct the name"
             ) from None
     if not isinstance(limits, Limits):
-        raise RecordError(f"{who}: limits of type {type(limits).__name__}; Limits or a mapping of some is needed")
+        raise RecordError(
+            f"{who}: limits of type {type(limits).__name__}; Limits or a mapping of some is needed; "
+            'write limits={"wall": 2.0}'
+        )
     for name, least in LEAST.items():
         value = getattr(limits, name)
         kinds = (int, float) if name in ("wall", "cpu") else (int,)

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from guerdon.errors import GuerdonError
+from guerdon.errors import GuerdonError, RecordError
 from guerdon.evidence.code import inside
-from guerdon.evidence.code.languages import Language, fitted, named
+from guerdon.evidence.code.languages import Language, fitted, is_language, named
 from guerdon.evidence.code.running import run
-from guerdon.evidence.code.tests import read
+from guerdon.evidence.code.tests import FORMS, read
 from guerdon.evidence.grading import Grading
 from guerdon.evidence.sandbox import Limits
 from guerdon.records import Verdict
@@ -56,25 +56,21 @@ class CodeGrader:
     integers: bool = False
     fresh: bool = False
     total: float = 60.0
+    prelude: str = ""
 
     def __call__(self, action: Any, reference: Any) -> Verdict:
         """The share of the reference's tests that the action's program passes."""
-        tests, language = reference, self.language
         try:
-            if isinstance(tests, str | bytes):
-                tests = json.loads(tests)
-            if isinstance(tests, Mapping):
-                language, tests = tests.get("language", language), tests.get("tests")
-            language = named(language, "code_tests")
+            language, tests = _parted(reference, self.language)
             asked = read(tests, "code_tests")
-        except (GuerdonError, ValueError, RecursionError) as error:
-            return Verdict.unscored(f"the reference holds no tests: {error}")
+        except GuerdonError as error:
+            return Verdict.unscored(str(error))
         program = last_block(str(action)) if self.fenced else str(action)
         if program is None:
             return Verdict.score(0.0, why="no fenced block of code", tests=len(asked), passed=0)
         try:
             return run(
-                program, tests, language, self.limits, self.sandbox, tolerance=self.tolerance,
+                self.prelude + program, tests, language, self.limits, self.sandbox, tolerance=self.tolerance,
                 integers=self.integers, fresh=self.fresh, total=self.total,
             ).verdict  # fmt: skip
         except GuerdonError as error:  # of the tests: what a program does is never raised
@@ -83,15 +79,16 @@ class CodeGrader:
 
 def code_tests(
     name: str = "code",
+    *,
     language: str | Language = "python",
     limits: Limits | Mapping | None = None,
     sandbox: str | None = None,
-    *,
     fenced: bool = True,
     tolerance: float = 0.0,
     integers: bool = False,
     fresh: bool = False,
     total: float = 60.0,
+    prelude: str = "",
 ) -> Grading:
     """An observer: the share of tests passed by the program in the last action.
 
@@ -107,12 +104,19 @@ def code_tests(
     the language is not installed, the sandbox failed.
 
     Args:
+        name: of the fact. All else is given by keyword, and a name that is a language's is refused.
         language: where the reference names none.
-        limits: of one test; see `run`.
+        limits: of one test, `Limits` or a mapping of some of its fields, `{"wall": 2.0}`; see `run`.
         sandbox: the name of one, or None for the best that works where the grading is done.
         fenced: the program is the last fenced block of the action; False: all of it is the program.
         tolerance, integers, fresh, total: see `run`. The deadline of the grading is `total` and what compiling may
             take on top, so that a program that hangs scores 0 within it and is not unscored.
+        prelude: text put before every program, such as `"from typing import *\n"` where the task gives the signature of
+            a function and not its imports. A Python program that begins with `from __future__` does not compile then.
+
+    Raises:
+        UnknownNameError: no language of that name.
+        RecordError: limits as in `run`; a name that is a language's, where another is asked for.
 
     Example:
         >>> code = code_tests(language="lua")
@@ -122,14 +126,41 @@ def code_tests(
     Source: programs judged by what they read and write, in any language: Agnostics; the matrix: VeRPO (2601.03525).
     """
     lang = named(language, "code_tests")
+    if is_language(name) and named(name) != lang:
+        raise RecordError(
+            f"code_tests: the name {name!r}, which is a language's; a name for the fact is needed; "
+            f"write code_tests(language={name!r})"
+        )
     if limits is not None:
         limits = fitted(limits, lang.running, "code_tests")
     grader = CodeGrader(
-        language if isinstance(language, str) else lang, limits, sandbox, fenced, tolerance, integers, fresh, total
-    )
+        language if isinstance(language, str) else lang, limits, sandbox, fenced, tolerance, integers, fresh, total,
+        prelude,
+    )  # fmt: skip
     return Grading(
         name, grader, cost="minutes", version=_version(grader, lang), deadline=total + lang.compiling.wall + 60.0
     )
+
+
+def _parted(reference: Any, language: str | Language) -> tuple[Language, Any]:
+    """The language and the tests of a reference."""
+    if isinstance(reference, str | bytes):
+        try:
+            reference = json.loads(reference)
+        except (ValueError, RecursionError) as error:
+            raise RecordError(
+                f"code_tests: a reference that is no JSON ({error}); a list of tests is needed, or "
+                f'{{"tests": [...], "language": name}}; each test is {FORMS}'
+            ) from None
+    if not isinstance(reference, Mapping):
+        return named(language, "code_tests"), reference
+    if "tests" not in reference:
+        has = ", ".join(sorted(map(str, reference))) or "nothing"
+        raise RecordError(
+            f"code_tests: a reference that has {has}; tests are needed in it; "
+            f'write {{"tests": [...], "language": name}}, or the list of tests alone; each is {FORMS}'
+        )
+    return named(reference.get("language", language), "code_tests"), reference["tests"]
 
 
 def _version(grader: CodeGrader, lang: Language) -> str:
@@ -138,4 +169,4 @@ def _version(grader: CodeGrader, lang: Language) -> str:
     text = json.dumps(what, sort_keys=True, default=repr).encode()
     for name in ("main.py", "calls.py", "calls.js", "calls.lua", *inside.UNITS):
         text += inside.text(name)
-    return "1-" + hashlib.sha256(text).hexdigest()[:12]
+    return "2-" + hashlib.sha256(text).hexdigest()[:12]

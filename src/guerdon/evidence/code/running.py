@@ -23,6 +23,7 @@ from guerdon.evidence import sandbox as sandboxes
 from guerdon.evidence.code import compare, inside
 from guerdon.evidence.code.languages import Language, fitted, missing, named, roomy
 from guerdon.evidence.code.replies import Outcome, Said, parsed, replied, sealed
+from guerdon.evidence.code.served import unserved
 from guerdon.evidence.code.tests import Call, Output, Test, Unit, read
 from guerdon.evidence.sandbox import Job, Limits, Ran, Sandbox, SandboxFault
 from guerdon.records import Verdict
@@ -110,6 +111,9 @@ def run(
     _refuse(asked, lang)
     same = compare_with(tolerance, integers or lang.one_number)
     limits = fitted(limits, lang.running)
+    for file, text in dict.fromkeys((test.file, test.text) for test in asked if isinstance(test, Unit)):
+        if why := unserved(file, text):
+            return CodeResult((), False, Verdict.unscored(_unsound(file, why)))
     try:
         where = sandboxes.find(sandbox) if sandbox is None or isinstance(sandbox, str) else sandbox
         why = missing(lang, where)
@@ -133,6 +137,10 @@ def compare_with(tolerance: float, integers: bool) -> Callable[[Any, Any], bool]
     if not tolerance >= 0:
         raise RecordError(f"run: a tolerance of {tolerance}; 0 or more is needed; 0 is bit for bit")
     return lambda got, wanted: compare.same(got, wanted, tolerance, integers)
+
+
+def _unsound(file: str, why: str) -> str:
+    return f"run: the unit-test file {file}: {why}; mend the file, or leave that test out"
 
 
 class _Unsound(Exception):
@@ -369,7 +377,7 @@ class _Session:
         fault = next((line for line in answers.split(b"\n") if line.startswith(b'{"fault": ')), None)
         if fault is not None:
             why = compare.shown(parsed(fault).get("fault", ""))
-            raise _Unsound(f"run: the unit-test file {first.file}: {why}; mend the file, or leave that test out")
+            raise _Unsound(_unsound(first.file, why))
         if BEGUN not in answers and ran.ended != "timeout":  # before the program was started, so it is not to blame
             raise SandboxFault(f"run: the process of the unit tests did not begin: {_tail(ran.stderr, 200)}")
         said = [

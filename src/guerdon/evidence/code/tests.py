@@ -10,11 +10,14 @@ from typing import Any
 
 from guerdon.errors import RecordError
 from guerdon.evidence.code import compare
+from guerdon.evidence.code.served import is_guard
 
 FORMS = (
     '{"stdin": text, "stdout": text}, {"call": name, "args": [...], "kwargs": {...}, "returns": value} or '
     '{"file": "test_x.py", "text": text}'
 )
+
+_DEFINES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,9 @@ def read(tests: Any, who: str = "run") -> tuple[Test, ...]:
     are found by reading the file here, so that no program can change how many there are.
 
     Raises:
-        RecordError: no tests, or one that is none of the three forms; the message says which.
+        RecordError: no tests, or one that is none of the three forms; a unit-test file that any program would pass,
+            since nothing in it is run (an `async` test that is not awaited, a test with `yield`, only functions that
+            are no tests and are not called). The message says which.
 
     Example:
         >>> [t.kind for t in read([{"stdin": "1", "stdout": "2"}, {"call": "f", "args": [1], "returns": 2}])]
@@ -140,25 +145,66 @@ def _units(name: str, text: str, which: str) -> Iterator[Unit]:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise RecordError(f"{which}, {name}, is not Python: {error}; correct the file") from None
-    names = _functions(tree.body, "", "test_")
+    found = {node.name: node for node in _functions(tree.body, "test_")}
     classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+    cases = {a.asname or a.name: a.name for n in tree.body if isinstance(n, ast.ImportFrom) for a in n.names}
     for node in classes.values():
-        if node.name.startswith("Test") or _is_case(node, classes):
-            names += dict.fromkeys(n for c in _line(node, classes) for n in _functions(c.body, f"{node.name}.", "test"))
-    for each in names or [name]:
+        bases = [ast.unparse(base).split(".")[-1] for each in _line(node, classes) for base in each.bases]
+        bases = [cases.get(base, base) for base in bases]
+        case = any(base.endswith("TestCase") for base in bases)
+        if node.name.startswith("Test") or case:
+            new: dict[str, ast.FunctionDef | ast.AsyncFunctionDef] = {}
+            for f in (f for c in _line(node, classes) for f in _functions(c.body, "test")):
+                new.setdefault(f"{node.name}.{f.name}", f)  # of the class first, then of those that it derives from
+            lost = [f for f in new.values() if isinstance(f, ast.AsyncFunctionDef)]
+            if case and lost and "IsolatedAsyncioTestCase" not in bases:
+                raise RecordError(
+                    f"{which}, {name}: {lost[0].name} is `async` in a TestCase, which does not await it; "
+                    "a test that runs is needed; derive its class from IsolatedAsyncioTestCase"
+                )
+            found |= new
+    yielding = next((key for key, node in found.items() if _yields(node)), None)
+    if yielding is not None:
+        raise RecordError(
+            f"{which}, {name}: {yielding} has a `yield`, so that nothing in it is run; a test that runs is needed; "
+            "write an assert for each case"
+        )
+    if not found:
+        _refuse_idle(tree, f"{which}, {name}")
+    for each in found or [name]:
         yield Unit(each, name, text)
 
 
-def _functions(body: list, prefix: str, start: str) -> list[str]:
+def _refuse_idle(tree: ast.Module, which: str) -> None:
+    """Refuses a file without test functions that any program would pass, since it asks nothing when it is loaded."""
+    run = [n for node in tree.body if not isinstance(node, _DEFINES) and not is_guard(node) for n in ast.walk(node)]
+    named = {node.id for node in run if isinstance(node, ast.Name)}
+    lost = next((n.name for n in ast.walk(tree) if _functions([n], "test") and n.name not in named), None)
+    asks = [n for n in run if isinstance(n, ast.Assert | ast.Raise) or (isinstance(n, ast.Expr) and _called(n.value))]
+    if lost is None and asks:
+        return
+    has = f"only {lost}, which is no test" if lost else "no test, and asks nothing when it is loaded"
+    raise RecordError(
+        f"{which} has {has}; functions test_* are needed, or methods test* of a class named Test* or derived from "
+        "TestCase, or asserts at its top level; write one, or call what checks the program"
+    )
+
+
+def _called(node: ast.expr) -> bool:
+    return isinstance(node.value if isinstance(node, ast.Await) else node, ast.Call)
+
+
+def _functions(body: list, start: str) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
     return [
-        prefix + node.name
+        node
         for node in body
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith(start)
     ]
 
 
-def _is_case(node: ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> bool:
-    return any(ast.unparse(base).split(".")[-1] == "TestCase" for each in _line(node, classes) for base in each.bases)
+def _yields(node: ast.AST) -> bool:
+    inner = [n for n in ast.iter_child_nodes(node) if not isinstance(n, (*_DEFINES, ast.Lambda))]
+    return any(isinstance(n, ast.Yield | ast.YieldFrom) or _yields(n) for n in inner)
 
 
 def _line(node: ast.ClassDef, classes: Mapping[str, ast.ClassDef], seen: tuple = ()) -> list[ast.ClassDef]:

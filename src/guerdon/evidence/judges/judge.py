@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from guerdon.batch import Batch, Level
-from guerdon.errors import LevelError, PolicyError
-from guerdon.evidence.grading import rows_of, with_verdicts
+from guerdon.errors import LevelError, PolicyError, RecordError
+from guerdon.evidence.grading import check_reads, rows_of, with_verdicts
 from guerdon.evidence.judges.client import Client, Endpoint, NoReply, Reply, Sampling
 from guerdon.evidence.judges.forms import Form
 from guerdon.evidence.judges.loop import apart
-from guerdon.evidence.observer import Cost
+from guerdon.evidence.observer import Cost, check_name
 from guerdon.evidence.use import Memory, Progress, cache_in_use, progress_in_use
 from guerdon.records import Verdict
 
@@ -56,6 +56,7 @@ class Judge:
 
     Raises:
         PolicyError: several votes at temperature 0 would be one vote, paid several times.
+        RecordError: the endpoint or the form is a text; `reads` is one text, and not a list of them.
 
     Example:
         >>> from guerdon.evidence.judges import yes_no
@@ -76,6 +77,14 @@ class Judge:
     cost: Cost = field(default="minutes", init=False)
 
     def __post_init__(self) -> None:
+        check_name(self.name, "Judge")
+        check_reads(self.reads, "Judge")
+        for what, given, kind, way in (
+            ("endpoint", self.endpoint, Endpoint, 'Endpoint("http://HOST:PORT/v1", "MODEL")'),
+            ("form", self.form, Form, 'yes_no("You judge ...") or Rubric("You judge ..."); see docs/judges.md'),
+        ):
+            if isinstance(given, type) or not isinstance(given, kind):
+                raise RecordError(f"Judge: {what} is {given!r}; the {what} itself is needed; write {way}")
         if self.form.votes.n > 1 and self.sampling.temperature == 0:
             raise PolicyError(
                 f"Judge: {self.name!r} asks for {self.form.votes.n} votes at temperature 0; they would be one vote; "

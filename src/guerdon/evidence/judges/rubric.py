@@ -126,6 +126,11 @@ CHECKS: Mapping[str, Check] = {
 }  # fmt: skip
 
 
+KEYS = frozenset((
+    "text", "criterion", "id", "weight", "kind", "needs", "levels", "category", "check", "arguments",
+))  # fmt: skip
+
+
 def rubric_of(value: Any, checks: Mapping[str, Check] = CHECKS) -> tuple[Criterion, ...]:
     """A rubric from a record: a list, or its JSON text, or an object with the list under `criteria`.
 
@@ -134,7 +139,8 @@ def rubric_of(value: Any, checks: Mapping[str, Check] = CHECKS) -> tuple[Criteri
     it is c1, c2, ... by its place.
 
     Raises:
-        RecordError: it is not that, ids come twice, a need is not there, or needs go round in a circle.
+        RecordError: it is not that, an entry has another key or no text, ids come twice, a need is not there, or
+            needs go round in a circle.
 
     Example:
         >>> [c.id for c in rubric_of('["It is short.", {"id": "true", "text": "It is true.", "kind": "essential"}]')]
@@ -183,8 +189,8 @@ def rubric_score(
         is known not to be met.
 
     Example:
-        >>> rubric = rubric_of([{"id": "right", "text": "", "kind": "essential"}, {"id": "clear", "text": ""}])
-        >>> rubric_score(rubric, {"right": 1.0, "clear": 0.0})[0], rubric_score(rubric, {"right": 0.0, "clear": 1.0})[0]
+        >>> rubric = rubric_of([{"id": "right", "text": "It is right.", "kind": "essential"}, "It is clear."])
+        >>> rubric_score(rubric, {"right": 1.0, "c2": 0.0})[0], rubric_score(rubric, {"right": 0.0, "c2": 1.0})[0]
         (0.5, 0.0)
 
     References:
@@ -223,8 +229,8 @@ def by_category(criteria: Sequence[Criterion], z: Mapping[str, float | None]) ->
         z: what each criterion counted as, as `rubric_score` gives it.
 
     Example:
-        >>> rubric = rubric_of([{"id": "a", "text": "", "category": "factual"}, {"id": "b", "text": ""}])
-        >>> by_category(rubric, {"a": 0.5, "b": 1.0})
+        >>> rubric = rubric_of([{"id": "a", "text": "It is true.", "category": "factual"}, "It is short."])
+        >>> by_category(rubric, {"a": 0.5, "c2": 1.0})
         {'factual': 0.5}
     """
     out: dict[str, float | None] = {}
@@ -364,6 +370,16 @@ def _criterion(entry: Any, place: int, checks: Mapping[str, Check]) -> Criterion
         raise RecordError(
             f"rubric_of: criterion {place} is {entry!r}; a text or an object is needed; see docs/judges.md"
         )
+    text = str(entry.get("text", entry.get("criterion", "")))
+    if unknown := sorted(set(map(str, entry)) - KEYS):
+        raise RecordError(
+            f"rubric_of: criterion {place} has the key {', '.join(map(repr, unknown))}; known are "
+            f"{', '.join(sorted(KEYS))}; rename it, or leave it out"
+        )
+    if not text.strip() and entry.get("check") is None:  # a program asks nobody
+        raise RecordError(
+            f"rubric_of: criterion {place} has no text; a judge has to be told what must hold; write it under text"
+        )
     kind, check = entry.get("kind", "counts"), entry.get("check")
     if not isinstance(kind, str) or kind not in KINDS or not (check is None or str(check) in checks):
         raise RecordError(
@@ -372,7 +388,7 @@ def _criterion(entry: Any, place: int, checks: Mapping[str, Check]) -> Criterion
         )
     try:
         return Criterion(
-            str(entry.get("id", f"c{place}")), str(entry.get("text", entry.get("criterion", ""))),
+            str(entry.get("id", f"c{place}")), text,
             entry.get("weight", 1.0), KINDS[kind], tuple(entry.get("needs", ())),
             tuple(float(level) for level in entry.get("levels", (0.0, 1.0))),
             None if check is None else checks[check], tuple(entry.get("arguments", ())), str(entry.get("category", "")),

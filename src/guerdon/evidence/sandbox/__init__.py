@@ -44,6 +44,7 @@ def find(name: str | None = None) -> Sandbox:
 
 def _first_that_works(names: list[str]) -> Sandbox:
     said = []
+    last: Exception | None = None
     for name in names:
         if name not in MODES:
             raise SandboxFault(f"find: the sandbox {name!r}; one of {', '.join(MODES)} is needed; leave it out")
@@ -55,6 +56,12 @@ def _first_that_works(names: list[str]) -> Sandbox:
             said.append(f"{name}: a trial ended as {ran.ended}, {ran.stderr[-200:].decode(errors='replace')}")
         except (SandboxFault, OSError) as fault:  # a kernel that has not what a mode needs
             said.append(f"{name}: {fault}")
+            last = fault
     if "wasm" not in names:
         said.append(ELSE)
+    if names != list(AUTOMATIC):  # one was asked for by name; of others this says nothing
+        why = " | ".join(said).removeprefix(f"{names[0]}: ").removeprefix("find: ")
+        raise SandboxFault(
+            f"find: the sandbox {names[0]!r} does not work here, and nothing is run without one: {why}"
+        ) from last
     raise SandboxFault(f"find: no sandbox works here, and nothing is run without one. {' | '.join(said)}")

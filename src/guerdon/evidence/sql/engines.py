@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 from urllib.parse import quote
 
-from guerdon.errors import GuerdonError, MissingExtraError
+from guerdon.errors import GuerdonError, MissingExtraError, RecordError
 from guerdon.evidence.sql.compare import Table
 from guerdon.evidence.sql.database import Database, File, Image, Script
 
@@ -307,3 +307,17 @@ def _why(said: str, limits: Limits) -> str:
     if "too big" in words or "Out of Memory" in words or "out of memory" in words:
         return f"memory: {words}"
     return f"error: {words}"
+
+
+def an_engine(given: Any, who: str) -> Engine:
+    """What is given, which is an engine; else RecordError, with what to write.
+
+    Example:
+        >>> an_engine("duckdb", "sql_match")
+        Traceback (most recent call last):
+        ...
+        guerdon.errors.RecordError: sql_match: engine is 'duckdb'; an engine is needed; write Duckdb() or Sqlite()
+    """
+    if isinstance(given, type) or not isinstance(given, Engine):
+        raise RecordError(f"{who}: engine is {given!r}; an engine is needed; write Duckdb() or Sqlite()")
+    return given

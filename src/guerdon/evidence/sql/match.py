@@ -14,7 +14,7 @@ from guerdon.errors import MissingExtraError, RecordError
 from guerdon.evidence.grading import Grading
 from guerdon.evidence.sql.compare import Agreement, Comparison, Table, agreement, plain
 from guerdon.evidence.sql.database import Database, databases
-from guerdon.evidence.sql.engines import Engine, Limits, QueryError, Sqlite
+from guerdon.evidence.sql.engines import Engine, Limits, QueryError, Sqlite, an_engine
 from guerdon.evidence.sql.isolated import Ended, Phase, isolated
 from guerdon.keys import hash_text
 from guerdon.records import Verdict
@@ -121,7 +121,7 @@ def run_query(database: Any, sql: str, engine: Engine = Sqlite(), limits: Limits
         ...
         guerdon.evidence.sql.engines.QueryError: refused: not authorized
     """
-    engine.load()
+    an_engine(engine, "run_query").load()
     (first, *_) = databases(database)
 
     def work() -> Generator[Phase, None, Any]:
@@ -149,6 +149,9 @@ class SqlMatch:
     limits: Limits = field(default_factory=Limits)
     database: tuple[Database, ...] = ()
     statement: Callable[[str], str] = last_fence
+
+    def __post_init__(self) -> None:
+        an_engine(self.engine, "sql_match")
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -234,7 +237,7 @@ def sql_match(
     row per database. Unscored: the database cannot be made, a reference query fails and no other matches.
 
     Args:
-        engine: `Sqlite()` or `Duckdb()`.
+        engine: `Sqlite()` or `Duckdb()`, an engine itself and not its name.
         comparison: order, duplicates, tolerance and columns; a task's reference may change the first three.
         limits: of one query.
         database: one for all tasks; None reads the third column of `reads` (what a task's `database` becomes).

@@ -62,6 +62,21 @@ SERVED = {
         "class L:\n    def __init__(s, val, next=None): s.val, s.next = val, next\n"
         "assert total(L(1, L(2, L(3)))) == 6",
     ),
+    "values of the standard library": (
+        "import datetime as t, decimal, fractions, pathlib, uuid\ndef same(x): return x\n"
+        "def frac(): return fractions.Fraction(-1, 2)\ndef dec(): return [decimal.Decimal('1.50')]\n"
+        "def day(): return {t.date(2020, 1, 2): t.timedelta(days=-1, microseconds=3)}\n"
+        "def now(): return t.datetime(2020, 1, 2, 3, 4, 5, 6, tzinfo=t.timezone(t.timedelta(hours=2)), fold=1)\n"
+        "def path(): return pathlib.Path('a/b'), uuid.UUID(int=7), t.timezone.utc, t.time(1, 2)",
+        "import datetime as t, decimal, fractions, pathlib, uuid\n"
+        "assert frac() == fractions.Fraction(-1, 2) and frac() == -0.5 and isinstance(frac(), fractions.Fraction)\n"
+        "assert dec() == [decimal.Decimal('1.5')] and str(dec()[0]) == '1.50'\n"
+        "assert day() == {t.date(2020, 1, 2): t.timedelta(days=-1, microseconds=3)}\n"
+        "assert now() == t.datetime(2020, 1, 2, 1, 4, 5, 6, tzinfo=t.timezone.utc) and now().fold == 1\n"
+        "assert now().utcoffset() == t.timedelta(hours=2) and now() != t.datetime(2020, 1, 2)\n"
+        "assert path() == (pathlib.Path('a/b'), uuid.UUID(int=7), t.timezone.utc, t.time(1, 2))\n"
+        "for x in (*path(), now(), frac(), *dec(), *day().items()): assert same(x) == x and type(same(x)) is type(x)",
+    ),
 }  # fmt: skip
 
 
@@ -138,6 +153,24 @@ def test_a_class_by_the_name_of_a_function_is_believed_no_more_than_one(tried):
     text = head + "".join(f"def test_{n}():\n    assert {claim}\n" for n, claim in enumerate(LIES))
     done = tried(LIAR, [{"file": "test_f.py", "text": text}], limits={"wall": 10.0})
     assert [c for c, outcome in zip(LIES, done.outcomes, strict=True) if outcome not in ("failed", "error")] == []
+
+
+def test_a_value_that_only_looks_like_one_of_the_library_is_not_believed(tried):
+    program = (
+        "import datetime, decimal, fractions\nclass Any:\n def __eq__(s, o): return True\n __hash__ = object.__hash__\n"
+        "class date(datetime.date):\n __eq__ = Any.__eq__\n __hash__ = Any.__hash__\ndate.__module__ = 'datetime'\n"
+        "class Decimal(decimal.Decimal):\n __eq__ = Any.__eq__\n __hash__ = Any.__hash__\n"
+        "def f(): return date(2020, 1, 3)\ndef g(): return Decimal('1')\n"
+        "def h():\n fractions.Fraction.__eq__ = Any.__eq__\n return fractions.Fraction(1, 3)\n"
+        "def k():\n datetime.date = Any\n return Any()"
+    )
+    text = (
+        "from solution import *\nimport datetime as t, decimal, fractions\ndef test_f(): assert f() == t.date(2020, 1, 2)\n"
+        "def test_g(): assert decimal.Decimal(2) == g()\ndef test_h(): assert fractions.Fraction(1, 2) == h()\n"
+        "def test_k(): assert k() == t.date(2020, 1, 2)"
+    )
+    done = tried(program, [{"file": "test_x.py", "text": text}], limits={"wall": 5.0})
+    assert set(done.outcomes) <= {"failed", "error"}
 
 
 SAME = {

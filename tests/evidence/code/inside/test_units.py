@@ -44,8 +44,6 @@ class TestStack(unittest.TestCase):
     def test_bad(self): self.assertRaises(Bad, self.stack.pop)
     def test_fails(self): self.assertEqual(double(1), 3)
     def test_errs(self): double()
-    @unittest.skip("not now")
-    def test_skipped(self): pass
 
 class TestPlain:
     def setup_method(self): self.n = 2
@@ -74,7 +72,7 @@ def test_each_test_function_is_a_test(tried):
         "test_plain": "passed", "test_wrong": "failed", "test_raises": "passed", "test_rows": "passed",
         "test_breaks": "error", "test_awaited": "passed", "TestStack.test_push": "passed",
         "TestStack.test_bad": "passed", "TestStack.test_fails": "failed", "TestStack.test_errs": "error",
-        "TestStack.test_skipped": "failed", "TestPlain.test_n": "passed",
+        "TestPlain.test_n": "passed",
     }  # fmt: skip
     assert done.verdict.items[1]["why"].startswith("AssertionError: no")
 
@@ -83,7 +81,7 @@ def test_each_test_function_is_a_test(tried):
     ("assert f(2) == 4\nassert f(0) == 0", "passed"),
     ("assert f(2) == 4\nassert f(0) == 1", "failed"),
     ("assert missing(2) == 4", "error"),
-    ("from solution import missing", "error"),
+    ("from solution import missing\nassert missing(1)", "error"),
     ("import solution\nassert solution.f(1) == 2", "passed"),
     ("from solution import *\nassert f(1) == 2", "passed"),
     ("def test_a(): assert f(1) == 2\nraise ValueError('in the file')", "error"),
@@ -114,6 +112,7 @@ def f(n):
     [
         ("import numpy_of_the_host\ndef test_a(): pass", "it imports numpy_of_the_host, which is not in the sandbox"),
         ("def test_a(tmp_path): pass", "test_a asks for tmp_path, and fixtures are not served"),
+        ("def test_a(): assert f(1)\nreturn 2", "it is not Python: 'return' outside function"),
         ("class A: pass\ndef test_a(): f(A)", "the class A, which cannot be sent"),
         (
             "import sys, unittest\nclass T(unittest.TestCase):\n def test_a(self): f(sys)",
@@ -279,6 +278,54 @@ def test_what_is_not_served_of_pytest_is_no_fault_of_the_program(box, text):
 
     done = run("def f(x): return x", [{"file": "test_f.py", "text": "import pytest\n" + text}], sandbox=box)
     assert not done.verdict.scored and "it uses pytest." in done.verdict.cause
+
+
+# A program cannot make a test unscored: what is not served is found in the file before the program is started.
+
+UNSCORING = {
+    "skips": "import unittest\ndef f(n): raise unittest.SkipTest",
+    "a name that is missing": "def f(n): return missing",
+    "a name of the tests' own": "raise NameError('two')",
+    "a coroutine": "async def f(n): return 4",
+    "a module": "import sys\ndef f(n): return sys",
+    "a fault of the harness": "class Fault(BaseException): pass\nclass Unserved(BaseException): pass\ndef f(n): raise Fault",
+    "a module that is not there": "import numpy\ndef f(n): return 4",
+    "an exception that is kept": "seen = []\ndef f(n):\n raise ValueError",
+    "warnings": "import warnings\ndef f(n): raise DeprecationWarning",
+    "values of no sense": "import sys, os\nP = sys._getframe(1).f_globals['PIPES'][1]\ndef f(n):\n for parts in "
+    "('[]', '1', '[\"eval\", 1]', '[\"Fraction\", \"1\", \"0\"]', '[\"date\", [1]]', '{}'):\n"
+    "  os.write(P, b'{\"ok\": {\"$value\": %s}, \"after\": []}\\n' % parts.encode())",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", UNSCORING)
+def test_a_program_cannot_make_its_test_unscored(tried, name):
+    text = (
+        "import pytest, unittest\nfrom solution import *\ndef test_a(): assert f(2) == 4\ndef test_b():\n    keep = []\n"
+        "    try: f(2)\n    except Exception as e: keep.append(e)\n    f(keep and keep[0])\n    assert f(2) == 4"
+    )
+    done = tried(UNSCORING[name], [{"file": "test_f.py", "text": text}])
+    assert "passed" not in done.outcomes and done.verdict.value == 0.0
+
+
+def test_an_import_in_a_test_of_what_is_not_in_the_sandbox(box):
+    from guerdon.evidence.code import run
+
+    text = "def test_a():\n    import numpy_of_the_host\n    assert f(1) == 1"
+    done = run("def f(x): return x", [{"file": "test_f.py", "text": text}], sandbox=box)
+    assert not done.verdict.scored and "it imports numpy_of_the_host" in done.verdict.cause
+    spared = "try:\n    import numpy_of_the_host\nexcept ImportError:\n    pass\ndef test_a(): assert f(1) == 1"
+    assert run("def f(x): return x", [{"file": "test_f.py", "text": spared}], sandbox=box).outcomes == ("passed",)
+
+
+def test_awaited_tests_of_a_case_are_run(tried):
+    text = (
+        "import unittest, asyncio\nclass T(unittest.IsolatedAsyncioTestCase):\n    async def test_a(self):\n"
+        "        await asyncio.sleep(0)\n        self.assertEqual(f(2), 4)\n"
+        "    async def test_b(self): self.assertEqual(f(2), 5)"
+    )
+    done = tried("def f(n): return n * n", [{"file": "test_f.py", "text": text}])
+    assert done.outcomes == ("passed", "failed")
 
 
 def test_marks_that_say_nothing_change_nothing(tried):

@@ -5,6 +5,7 @@
     candidate.py                    serves the program to the unit tests over a pipe
     units.py                        runs a unit-test file in a process of its own, against that pipe, with
     references.py, pytest_like.py   objects of the program as the tests see them, and a little of pytest
+    guerdon_values.py               what of the standard library goes over that pipe by value
 
 None of these holds an expected value but units.py, which no other process of the sandbox can read.
 """
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from guerdon.evidence.sandbox import Job, Sandbox
 
-UNITS = ("units.py", "references.py", "pytest_like.py", "candidate.py")
+UNITS = ("units.py", "references.py", "pytest_like.py", "candidate.py", "guerdon_values.py")
 
 
 @cache

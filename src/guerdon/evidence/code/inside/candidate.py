@@ -11,6 +11,10 @@ import os
 import sys
 import types
 
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from guerdon_values import made_of, parts_of
+
+del sys.path[0]
 # The program may put others in their place; these are kept so that it does not do so by accident.
 WORDS = types.SimpleNamespace(dumps=json.JSONEncoder(allow_nan=False).encode, loads=json.loads, write=os.write)
 PLAIN = (list, tuple, set, frozenset, dict, bytes, bytearray, range)
@@ -91,6 +95,9 @@ def encode(value, seen=()):
         return {"$complex": [encode(value.real), encode(value.imag)]}
     if type(value) is Back:
         return {"$back": value._number}
+    parts = parts_of(value)
+    if parts:
+        return {"$value": parts}
     if isinstance(value, PLAIN) and (type(value).__module__ in KNOWN or fields(value)):
         return contained(value, seen)
     if isinstance(value, type) and getattr(builtins, value.__name__, None) is value:
@@ -158,6 +165,8 @@ def decode(data):
         return int(inner, 16)
     if tag == "$complex":
         return complex(*decode(inner))
+    if tag == "$value":
+        return made_of(inner)
     raise ValueError(tag)
 
 

@@ -4,6 +4,8 @@ import contextlib
 import math
 import re
 
+UNSERVED_MARKS = ("skip", "skipif", "xfail", "usefixtures", "filterwarnings")
+
 
 class Unserved(BaseException):
     """The file needs more of pytest than there is: its own fault, not the program's."""
@@ -13,6 +15,12 @@ class Raised:
     """What was raised in a `with raises(...)`."""
 
     value = type = None
+
+    def match(self, wanted):
+        """Fails where the text of what was raised holds no match."""
+        if not re.search(wanted, str(self.value)):
+            raise AssertionError(f"{wanted!r} is not in {self.value}")
+        return True
 
 
 @contextlib.contextmanager
@@ -28,11 +36,11 @@ def _raises(kind, match):
         raise AssertionError("nothing was raised")
 
 
-def raises(kind, *call, match=None, **more):
+def raises(expected_exception, *call, match=None, **more):
     """Fails where no exception of that kind is raised, by the call or in the block."""
     if not call:
-        return _raises(kind, match)
-    with _raises(kind, match) as seen:
+        return _raises(expected_exception, match)
+    with _raises(expected_exception, match) as seen:
         call[0](*call[1:], **more)
     return seen
 
@@ -57,6 +65,7 @@ class approx:
             return type(got) is type(wanted) and len(got) == len(wanted) and all(map(self.near, got, wanted))
         if isinstance(wanted, dict):
             return type(got) is dict and got.keys() == wanted.keys() and all(self.near(got[k], wanted[k]) for k in got)
+        got, wanted = (float(n) if type(n).__module__ in ("fractions", "decimal") else n for n in (got, wanted))
         if type(got) not in (int, float, complex, bool):
             return type(got) is type(wanted) and got == wanted
         if wanted != wanted:
@@ -71,14 +80,19 @@ class Mark:
     def __getattr__(self, name):
         if name.startswith("_"):
             raise AttributeError(name)
-        if name in ("skip", "skipif", "xfail", "usefixtures", "filterwarnings"):
+        if name in UNSERVED_MARKS:
             raise unserved(f"mark.{name}")
         return lambda *given, **_: given[0] if given and callable(given[0]) else lambda function: function
 
     @staticmethod
-    def parametrize(names, rows, ids=None):
+    def parametrize(argnames, argvalues, indirect=False, ids=None, scope=None):
         """The function is called once for each row."""
-        names = names if isinstance(names, (list, tuple)) else [name.strip() for name in names.split(",")]
+        if indirect:
+            raise Unserved("it uses parametrize(indirect=...), and fixtures are not served")
+        names = (
+            argnames if isinstance(argnames, (list, tuple)) else [n.strip() for n in argnames.split(",") if n.strip()]
+        )
+        rows = list(argvalues)
 
         def marked(function):
             new = [dict(zip(names, row if len(names) > 1 else (row,))) for row in rows]
@@ -91,9 +105,9 @@ class Mark:
 mark = Mark()
 
 
-def fail(why=""):
+def fail(reason="", pytrace=True):
     """Fails the test."""
-    raise AssertionError(why)
+    raise AssertionError(reason)
 
 
 def unserved(name):

@@ -13,6 +13,8 @@ import sys
 import types
 import unittest
 
+from guerdon_values import builtin, made_of, parts_of
+
 
 class Fault(BaseException):
     """The tests, not the program, cannot be run."""
@@ -274,11 +276,15 @@ def encode(value):
         return {"$dict": [[encode(k), encode(v)] for k, v in value.items()]}
     if isinstance(value, types.BuiltinFunctionType) and getattr(builtins, value.__name__, None) is value:
         return {"$builtin": value.__name__}
+    if parts := parts_of(value):
+        return {"$value": parts}
     if sort_of(value):
         if id(value) not in State.pipe.numbers:
             State.pipe.numbers[id(value)] = len(State.pipe.backs)
             State.pipe.backs.append(value)
         return {"$back": State.pipe.numbers[id(value)]}
+    if isinstance(value, BaseException):  # the program may have chosen to raise it
+        raise TypeError("an exception cannot be sent")
     raise unsent(f"it gives the program a {type(value).__name__}, which cannot be sent")
 
 
@@ -359,17 +365,10 @@ PLAIN = {
     "$float": lambda inner, data: float(inner),
     "$int": lambda inner, data: int(inner, 16),
     "$complex": lambda inner, data: complex(*decode(inner)),
+    "$value": lambda inner, data: made_of(inner),
     "$builtin": lambda inner, data: builtin(inner),
     "$back": lambda inner, data: State.pipe.backs[inner],
 }
-
-
-def builtin(name):
-    """A type of Python by its name; nothing else of it."""
-    found = getattr(builtins, name)
-    if not isinstance(found, type):
-        raise TypeError(name)
-    return found
 
 
 def exception(data):

@@ -151,6 +151,10 @@ def remembers(process, samples):
 def load(asked, tests, root):
     """Runs the test file; the program's names that it uses without importing them are there already."""
     tree = ast.parse(asked["text"])
+    try:
+        code = compile(asked["text"], asked["file"], "exec")
+    except SyntaxError as error:
+        raise Fault(f"it is not Python: {error}") from None
     used = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
     for name in State.pipe.ask(do="names")["ok"]:
         if name in used and name not in vars(builtins) and not name.startswith("_"):
@@ -158,16 +162,20 @@ def load(asked, tests, root):
     for name in imported(tree):
         if name not in sys.modules and importlib.util.find_spec(name) is None:
             raise Fault(f"it imports {name}, which is not in the sandbox")
-    exec(compile(asked["text"], asked["file"], "exec"), tests.__dict__)
+    exec(code, tests.__dict__)
 
 
 def imported(tree):
     """The modules that the file cannot do without; looked at before anything of the program is called."""
-    for node in tree.body:
+    left = [tree]
+    while left:
+        node = left.pop()
         if isinstance(node, ast.Import):
             yield from (alias.name.split(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             yield (node.module or "").split(".")[0] or "a package of its own"
+        elif not isinstance(node, (ast.Try, ast.If, ast.With)):  # which may be there for where a module is not
+            left.extend(ast.iter_child_nodes(node))
 
 
 def main():
