@@ -1,7 +1,7 @@
 """What HTTP costs: the rate of a reward server beside the same reward in this process, at 64 plays a request.
 
     python bench/server.py
-    python bench/server.py --reward maths --rounds 9 --json
+    python bench/server.py --reward match --rounds 9 --json
 
 One client on loopback, in this process, with several requests under way; the server in processes of its own. Rounds
 of the two alternate, and the median of their ratios is told, so that what else the machine does touches both.
@@ -107,7 +107,7 @@ def measure(reward: str, rounds: int, items: int, at_once: int, scorers: int) ->
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--reward", default="match", choices=sorted(REWARDS))
+    parser.add_argument("--reward", default="maths", choices=sorted(REWARDS))
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--items", type=int, default=64 * 80)
     parser.add_argument("--at-once", type=int, default=8, help="requests under way")

@@ -191,11 +191,9 @@ class _Run:
         limits = self.job.limits
         ctl = self._ask(server)
         folders = self._stands(ctl)
-        with open(f"/proc/self/fdinfo/{self.first}") as file:
-            pid = next(int(line.split()[1]) for line in file if line.startswith("Pid:"))
         began = time.monotonic()
         every = EVERY if limits.processes > 1 else SELDOM
-        killed = watch(self.pipes, ctl.fileno(), began + limits.wall, over(pid, limits, folders), every)
+        killed = watch(self.pipes, ctl.fileno(), began + limits.wall, over(self._pid(), limits, folders), every)
         seconds = time.monotonic() - began
         said = b"" if killed else self._hear(ctl)[0]
         self._kill()
@@ -205,6 +203,13 @@ class _Run:
         ended, code = (killed, None) if killed else _became(said, limits.cpu)
         kept = (self.pipes.kept(name) for name in ("stdout", "stderr", "answers"))
         return Ran(ended, code, *kept, files=files, seconds=seconds)
+
+    def _pid(self) -> int:
+        """What the first process is called here; 0 where nobody asks, since there is one process alone."""
+        if self.job.limits.processes == 1:
+            return 0
+        with open(f"/proc/self/fdinfo/{self.first}") as file:
+            return next(int(line.split()[1]) for line in file if line.startswith("Pid:"))
 
     def end(self) -> None:
         """Kills what is left and closes everything."""
@@ -227,7 +232,8 @@ class _Run:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._own(ours.detach())
         given = [self._own(theirs.detach()), self._own(memory_file(_packed(job, self.python)))]
-        given.append(self._own(memory_file(job.stdin)))
+        nothing = not job.stdin
+        given.append(self._own(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC) if nothing else memory_file(job.stdin)))
         for name in ("stdout", "stderr", *(["answers"] if job.answers else [])):
             ends[name], writer = os.pipe2(os.O_CLOEXEC)
             given.append(self._own(writer))
