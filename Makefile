@@ -46,7 +46,7 @@ demo: $(VENV)/run  ## train outcome-only, dense and control on keydoor, one seed
 
 test: programs $(VENV)/test  ## all tests but the slow ones: plain, then the pure half with shapes checked
 	$(BIN)/python -m pytest -n 2 tests
-	$(BIN)/python -m pytest -n 2 -m 'not slow and not bad_input and not speed' --jaxtyping-packages=guerdon,beartype.beartype \
+	LAWS=few $(BIN)/python -m pytest -n 2 -m 'not slow and not bad_input and not speed' --jaxtyping-packages=guerdon,shapes.checked \
 		tests/credit tests/rewards $(PURE) tests/test_batch.py tests/test_segments.py tests/test_collate.py tests/test_records.py
 	$(BIN)/python -m pytest -n 2 -m 'not slow' --doctest-modules src/guerdon -p no:cacheprovider
 

@@ -5,9 +5,14 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 
-# No deadline: two cores are shared. In CI the examples are the same in every run.
+# No deadline: two cores are shared. In CI the examples are the same in every run. With LAWS=few there are ten of each:
+# enough where each call is looked at for its shapes alone, and the plain run has tried the laws.
+EXAMPLES = 10 if os.environ.get("LAWS") == "few" else 40
 settings.register_profile(
-    "default", deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    "default",
+    deadline=None,
+    max_examples=EXAMPLES,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.register_profile("ci", settings.get_profile("default"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")

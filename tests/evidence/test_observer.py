@@ -133,6 +133,7 @@ def test_what_is_no_observer_is_refused_with_what_to_write(make, says):
         make()
 
 
+@pytest.mark.bad_input
 def test_a_reading_that_returns_no_column_is_told_how_to_make_one():
     seen = observe(batch(), [Reading("words", lambda b: [1.0, 2.0])])
     ((cause, n),) = unscored(seen, "words").items()

@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from guerdon.environments import child
 from guerdon.environments.base import Environment, Family, Seen
@@ -38,6 +38,7 @@ LONGEST_ANSWER = 16 * 2**20  # bytes; an observation is text for a model, so mor
 GRACE = 2.0  # seconds that a child has to close its environment before it is killed
 
 
+@runtime_checkable
 class Vector(Protocol):
     """Several plays at once; see the module for what a fault is."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,7 @@ class Turn:
     carry: bool
 
 
+@runtime_checkable
 class Context(Protocol):
     """From what was seen and done so far to what is read next."""
 

@@ -7,13 +7,14 @@ where an action ends. Actions are never tokenised for training: what was sampled
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from guerdon.errors import PolicyError
 
 PAD, UNKNOWN, SAY, END = "<pad>", "<unk>", "<say>", "<end>"
 
 
+@runtime_checkable
 class Format(Protocol):
     """How text becomes tokens.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from guerdon.errors import EnvironmentFault
 from guerdon.records import Ended, Step, Task, Trajectory
 
 
+@runtime_checkable
 class Acted(Protocol):
     """What a player says for one turn."""
 

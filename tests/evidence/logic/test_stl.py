@@ -55,7 +55,7 @@ def brute(f, x, y, t):
     inside = lambda w: range(t + w.start, int(min(t + w.end, end - 1)) + 1)  # noqa: E731
     match f:
         case Predicate():
-            return float(f.margin({"x": x[t], "y": y[t]}))
+            return float(f.margin({"x": x[t : t + 1], "y": y[t : t + 1]})[0])
         case Constant(value):
             return math.inf if value else -math.inf
         case Not(part):

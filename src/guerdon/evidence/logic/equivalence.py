@@ -96,7 +96,7 @@ class TruthTables:
     bind: bool = False
     extract: Callable[[str], str] = str.strip
 
-    def __call__(self, action: str, reference: str) -> Verdict:
+    def __call__(self, action: str, reference: str | None) -> Verdict:
         """The verdict on one answer."""
         if not isinstance(reference, str):
             return Verdict.unscored("the reference is no formula")
@@ -203,7 +203,7 @@ def _compared(said: _Cube, wanted: _Cube) -> Table:
     return Table(float(same.all()), share, both)
 
 
-def _value(formula: Formula, columns: dict[str, Array]) -> Array:
+def _value(formula: Formula, columns: dict[str, Array]) -> Array | np.bool_:
     match formula:
         case Atom(name):
             return columns[name]

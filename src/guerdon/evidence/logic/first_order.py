@@ -42,7 +42,7 @@ class Solver:
         """What is loaded before the clock of an item runs."""
         return tuple(name for name in ("z3",) if importlib.util.find_spec(name))
 
-    def __call__(self, action: str, reference: str) -> Verdict:
+    def __call__(self, action: str, reference: str | None) -> Verdict:
         """The verdict on one answer."""
         if not isinstance(reference, str):
             return Verdict.unscored("the reference is no formula")
