@@ -1,8 +1,8 @@
-"""Every sandbox that works on this machine, and how a test runs a program in it."""
+"""Every sandbox, and how a test runs a program in it."""
 
 import pytest
 
-from guerdon.evidence.sandbox import Job, Limits, SandboxFault, find
+from guerdon.evidence.sandbox import Job, Limits, find
 
 PYTHON = "/usr/bin/python3"
 MODES = ("bubblewrap", "zygote")
@@ -10,11 +10,8 @@ MODES = ("bubblewrap", "zygote")
 
 @pytest.fixture(params=MODES)
 def sandbox(request):
-    """Each mode that works here; a machine on which none does is not one to test sandboxes on."""
-    try:
-        return find(request.param)
-    except SandboxFault as fault:
-        pytest.skip(str(fault))
+    """Each mode; one that does not work here fails its tests with the sentence that says what to install."""
+    return find(request.param)
 
 
 @pytest.fixture
@@ -26,10 +23,7 @@ def python(sandbox):
 @pytest.fixture
 def modes():
     """Every mode, side by side: name -> the same as `python`."""
-    try:
-        return {name: runner(find(name)) for name in MODES}
-    except SandboxFault as fault:
-        pytest.skip(str(fault))
+    return {name: runner(find(name)) for name in MODES}
 
 
 def runner(sandbox):
